@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The contract between a pool type and the worker that runs it. A backend is synchronous, straight-line code in a process
+ * of its own: it may block, it may be killed at any instruction, and the next start must find the old or the new state. */
+#pragma once
+
+#include "util/option.h"
+#include "util/volume-info.h"
+
+typedef struct Ctx Ctx;
+
+typedef enum BackendFeature {
+        FEATURE_BUILD = 1 << 0,
+        FEATURE_DELETE = 1 << 1, /* pool delete */
+        FEATURE_CREATE = 1 << 2,
+        FEATURE_RESIZE = 1 << 3,
+        FEATURE_SHRINK = 1 << 4,
+        FEATURE_CLONE = 1 << 5,
+        FEATURE_VOLUME_DELETE = 1 << 6,
+        FEATURE_WATCH = 1 << 7,
+        FEATURE_DISCOVER = 1 << 8,
+        FEATURE_USER_MODE = 1 << 9, /* works without the system service */
+} BackendFeature;
+
+typedef struct Backend {
+        const char *name;
+        const char *summary; /* one line, for `poolctl backends` and the man page */
+        uint32_t features;
+        const OptionSpec *pool_options; /* without the common ones */
+        size_t n_pool_options;
+        const OptionSpec *volume_options; /* without the common ones */
+        size_t n_volume_options;
+        const ImageFormat *formats; /* that may be listed; ends with FORMAT_NONE */
+        const ImageFormat *create_formats;
+        const int *capabilities; /* CAP_* that its workers keep, ends with -1 */
+
+        int (*available)(Ctx *c); /* 0, or an error that says what is missing */
+        int (*build)(Ctx *c, bool overwrite);
+        int (*start)(Ctx *c); /* idempotent; adopts what is already up */
+        int (*stop)(Ctx *c);
+        int (*delete)(Ctx *c);
+        /* Sends every volume that differs from `snapshot` (-EBADF: all of them) with ctx_volume() and ctx_vanished(), and
+         * hands back a new sealed memfd for the next refresh (-EBADF: none). One bad entry never fails it. */
+        int (*refresh)(Ctx *c, int snapshot, int *ret_snapshot);
+        int (*volume_create)(Ctx *c, const char *name, uint64_t capacity, const Bag *options, uid_t creator);
+        int (*volume_clone)(Ctx *c, const char *name, const char *source, uint64_t capacity, const Bag *options, uid_t creator);
+        int (*volume_resize)(Ctx *c, const char *name, uint64_t capacity, bool shrink, bool allocate);
+        int (*volume_delete)(Ctx *c, const char *name, bool dependents);
+        int (*volume_stat)(Ctx *c, const char *name);           /* ctx_volume() or ctx_vanished() */
+        int (*volume_info)(Ctx *c, const char *name, Bag *ret); /* details, see volume_to_xml() */
+        int (*volume_access)(Ctx *c, const char *name, uid_t uid, bool *ret_allowed, char **ret_reason);
+        int (*watch)(Ctx *c, int *ret_fd); /* an inotify descriptor that the daemon reads */
+        int (*space)(Ctx *c, uint64_t *ret_capacity, uint64_t *ret_allocation, uint64_t *ret_available);
+        int (*undo)(Ctx *c, const char *step, const char *argument);
+} Backend;
+
+/* A module exports exactly this symbol. */
+extern const Backend poolkeeper_backend;
+
+/* ---- what the worker gives to a backend (worker.c) ---- */
+
+const char *ctx_pool_name(const Ctx *c);
+const char *ctx_pool_uuid(const Ctx *c);
+const Bag *ctx_options(const Ctx *c);        /* the pool's definition */
+bool ctx_user_mode(const Ctx *c);
+const char *ctx_state_directory(const Ctx *c);
+const char *ctx_job_id(const Ctx *c);        /* for marks and temporary names; "" in a session worker */
+bool ctx_sync(const Ctx *c);                 /* false: the caller gave up durability */
+Error *ctx_error(Ctx *c);                    /* where the running operation puts its error */
+
+/* In a session worker: -EREMOTE, to be returned at once, and the operation will come again in a job worker; there: 0.
+ * To be called before the first side effect of anything that starts a process or may be long. */
+int ctx_need_job(Ctx *c);
+/* Checks are done, the caller may have its job path. */
+void ctx_ready(Ctx *c);
+/* The cancellation point: -ECANCELED with the error set when the job was cancelled. total 0: not known. */
+int ctx_progress(Ctx *c, uint64_t done, uint64_t total);
+
+int ctx_volume(Ctx *c, const VolumeInfo *v);       /* found, made or changed */
+int ctx_vanished(Ctx *c, const char *name);
+
+/* Descriptors to make durable before the operation's success is told; several operations that wait in a session worker's
+ * queue share one round of fsync(). Takes a duplicate. */
+int ctx_sync_later(Ctx *c, int fd);
+
+/* Undo intents, on disk before they return. A worker that dies has them replayed, last first, through Backend.undo. */
+int ctx_intent(Ctx *c, const char *step, const char *argument);
+void ctx_intents_done(Ctx *c);
+
+/* ---- tools (command.c, sandbox.c) ---- */
+
+typedef struct CommandFd {
+        int fd;     /* ours */
+        int number; /* in the tool */
+} CommandFd;
+
+typedef struct Command {
+        const char *const *argv; /* argv[0] is found in the tool path; no shell */
+        const CommandFd *fds;
+        size_t n_fds;
+        const void *input; /* standard input, NULL: /dev/null */
+        size_t input_size;
+        bool sandbox;            /* an image tool on hostile data: see sandbox.c */
+        uint64_t output_size_max; /* RLIMIT_FSIZE of the tool, 0: no limit */
+        unsigned timeout_sec;    /* 0: 60 s */
+        void (*output_line)(Ctx *c, const char *line, void *userdata); /* for progress; NULL: collected */
+        void *userdata;
+} Command;
+
+/* Runs it to its end, LC_ALL=C.UTF-8, own process group, dies with the worker. *ret_output (may be NULL) is its standard
+ * output, at most 1 MiB. A tool that fails gives Failed with its own last line of stderr; cancel ends it with Cancelled. */
+int command_run(Ctx *c, const Command *command, char **ret_output);
+bool command_exists(const char *tool);

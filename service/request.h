@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a caller asks for, from words to a job: checked, with the authorisations it needs, then submitted.
+ * The faces on the bus only parse words and ask polkit; every rule of an operation stands here. */
+#pragma once
+
+#include "job.h"
+#include "pool.h"
+
+typedef struct Request {
+        Operation operation;
+        Pool *pool;
+        const char *volume; /* name, NULL for pool operations */
+        uint64_t capacity;  /* create, clone, resize; UINT64_MAX: not given */
+        const Bag *options; /* method options as they came; without "wait" */
+        const char *source; /* clone: name of the source volume in the same pool */
+        uid_t caller;
+} Request;
+
+#define REQUEST_ACTIONS_MAX 4u
+
+/* One thing polkit has to allow. Details are NULL-terminated pairs key, value, owned by the check. */
+typedef struct ActionCheck {
+        const char *action; /* without the prefix org.example.Storage. */
+        char **details;
+} ActionCheck;
+
+typedef struct Prepared {
+        Operation operation;
+        Bag *args; /* for the worker */
+        ActionCheck checks[REQUEST_ACTIONS_MAX];
+        size_t n_checks;
+        uint64_t charge; /* bytes that count against the caller's quota while under way */
+} Prepared;
+
+void prepared_done(Prepared *p);
+#define _cleanup_prepared_ _cleanup_(prepared_done)
+
+/* Checks names, states, options and sizes against what is known now. No side effect. Errors as documented at each method. */
+int request_prepare(const Request *r, Prepared *ret, Error *e);
+
+/* After polkit said yes in this same dispatch: makes the job and queues it. LimitsExceeded. The job is owned by the manager. */
+int request_submit(const Request *r, Prepared *p, Job **ret, Error *e);
+
+/* Authorisation for what is no job: action and details of a pool (volume may be NULL). */
+int pool_action_check(const Pool *p, const Volume *v, const char *action, ActionCheck *ret);
