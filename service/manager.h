@@ -13,8 +13,8 @@ typedef struct Volume Volume;
 typedef struct Job Job;
 typedef struct Backends Backends;
 
-/* One who is told of changes: the object tree on the bus. All calls come from the event loop, never nested in another
- * change of the same object; the objects are valid during the call only. */
+/* One who is told of changes: the object tree on the bus. All calls come from the event loop, never nested
+ * in another change of the same object; the objects are valid during the call only. */
 typedef struct Observer {
         void (*pool_added)(Pool *p, void *userdata);
         void (*pool_removed)(Pool *p, void *userdata);
@@ -22,7 +22,7 @@ typedef struct Observer {
         void (*volume_added)(Volume *v, void *userdata);
         void (*volume_changed)(Volume *v, void *userdata);
         void (*volume_removed)(Pool *p, const char *name, void *userdata);
-        void (*volumes_reset)(Pool *p, void *userdata); /* too many differences to tell one by one */
+        void (*volumes_reset)(Pool *p, void *userdata);      /* too many differences to tell one by one */
         void (*listing_changed)(Manager *m, void *userdata); /* volumes enter or leave ObjectManager */
         void (*job_added)(Job *j, void *userdata);
         void (*job_changed)(Job *j, void *userdata);
@@ -32,12 +32,12 @@ typedef struct Observer {
 
 typedef struct ManagerConfig {
         bool user_mode;
-        const char *worker;             /* path of poolkeeper-worker */
-        const char *pool_directory;     /* definitions */
-        const char *state_directory;    /* /var/lib/poolkeeper */
-        const char *runtime_directory;  /* /run/poolkeeper */
-        uint64_t idle_usec;             /* session workers, and the daemon itself, leave after this; 0: never */
-        uint64_t deadline_usec;         /* a session operation that takes longer makes the pool unresponsive */
+        const char *worker;            /* path of poolkeeper-worker */
+        const char *pool_directory;    /* definitions */
+        const char *state_directory;   /* /var/lib/poolkeeper */
+        const char *runtime_directory; /* /run/poolkeeper */
+        uint64_t idle_usec;     /* session workers, and the daemon itself, leave after this; 0: never */
+        uint64_t deadline_usec; /* a session operation that takes longer makes the pool unresponsive */
 } ManagerConfig;
 
 #define VOLUMES_LISTED_MAX 4096u    /* beyond, volumes leave ObjectManager and introspection ... */
@@ -55,8 +55,9 @@ struct Manager {
         size_t n_volumes;    /* in all pools */
         bool volumes_listed; /* the 4,096 rule */
         bool stopping;       /* SIGTERM came: no new work */
-        uint64_t last_activity_usec;
+        uint64_t last_activity_usec, stop_usec;
         uint64_t next_job_id;
+        char instance[17];      /* random: marks what this run of the daemon makes */
         struct Worker *workers; /* every living worker, also abandoned ones */
         struct JobQueue *queue;
         sd_event_source *idle_source, *stop_source;
@@ -85,12 +86,24 @@ Pool *manager_pool_by_path(Manager *m, const char *path);
 Volume *manager_volume_by_path(Manager *m, const char *path);
 int manager_find_pool(Manager *m, const char *name, Pool **ret, Error *e); /* NoSuchPool */
 
-/* Checks identity rules (name, UUID, overlapping targets) against the pools there are: PoolExists, DuplicateSource.
- * On an existing persistent pool of the same name and UUID it is an update, that waits while the pool is active. */
+/* Checks identity rules (name, UUID, overlapping targets) against the pools there are: PoolExists,
+ * DuplicateSource. On an existing persistent pool of the same name and UUID it is an update, that waits
+ * while the pool is active. */
 int manager_define(Manager *m, Definition *d /* taken */, bool transient, Pool **ret, Error *e);
-int manager_undefine(Manager *m, Pool *p, Error *e); /* PoolActive unless inactive; a transient pool: NotSupported */
+int manager_undefine(Manager *m, Pool *p,
+                     Error *e); /* PoolActive unless inactive; a transient pool: NotSupported */
 int manager_set_autostart(Manager *m, Pool *p, bool on, Error *e);
 const OptionTable *manager_pool_options(const char *type, void *manager); /* a table_lookup_t */
 
 /* Counts volumes towards the 4,096 rule. */
 void manager_count_volumes(Manager *m, ssize_t delta);
+
+/* ---- used by the rooms of the daemon's core only ---- */
+
+/* What was up when the daemon died comes up again: a copy of the live definition below the runtime
+ * directory. */
+void manager_remember_active(Manager *m, Pool *p);
+/* The pool is down: its waiting definition becomes live; a transient pool is removed (p is void then). */
+void manager_pool_went_down(Manager *m, Pool *p);
+/* Checks a new job may be taken at all. */
+int manager_check_accepting(const Manager *m, Error *e);

@@ -16,8 +16,6 @@ typedef struct Request {
         uid_t caller;
 } Request;
 
-#define REQUEST_ACTIONS_MAX 4u
-
 /* One thing polkit has to allow. Details are NULL-terminated pairs key, value, owned by the check. */
 typedef struct ActionCheck {
         const char *action; /* without the prefix org.example.Storage. */
@@ -27,7 +25,7 @@ typedef struct ActionCheck {
 typedef struct Prepared {
         Operation operation;
         Bag *args; /* for the worker */
-        ActionCheck checks[REQUEST_ACTIONS_MAX];
+        ActionCheck *checks;
         size_t n_checks;
         uint64_t charge; /* bytes that count against the caller's quota while under way */
 } Prepared;
@@ -35,11 +33,15 @@ typedef struct Prepared {
 void prepared_done(Prepared *p);
 #define _cleanup_prepared_ _cleanup_(prepared_done)
 
-/* Checks names, states, options and sizes against what is known now. No side effect. Errors as documented at each method. */
+/* Checks names, states, options and sizes against what is known now. No side effect. Errors as documented at
+ * each method. */
 int request_prepare(const Request *r, Prepared *ret, Error *e);
 
-/* After polkit said yes in this same dispatch: makes the job and queues it. LimitsExceeded. The job is owned by the manager. */
+/* After polkit said yes in this same dispatch: makes the job and queues it. LimitsExceeded. The job is owned
+ * by the manager. */
 int request_submit(const Request *r, Prepared *p, Job **ret, Error *e);
 
-/* Authorisation for what is no job: action and details of a pool (volume may be NULL). */
+/* Authorisation for what is no job: action and details of a pool (may be NULL) and volume (may be NULL).
+ * Ended by action_check_done(). */
 int pool_action_check(const Pool *p, const Volume *v, const char *action, ActionCheck *ret);
+void action_check_done(ActionCheck *c);

@@ -28,25 +28,32 @@ DEFINE_CLEANUP(VolumeTable *, volume_table_free)
 size_t volume_table_size(const VolumeTable *t);
 Volume *volume_table_get(const VolumeTable *t, const char *name);
 
-/* Adds or updates. *ret_added and *ret_changed tell what happened; an unchanged record keeps its generation. */
-int volume_table_put(VolumeTable *t, const VolumeInfo *info, uint64_t generation, Volume **ret, bool *ret_added, bool *ret_changed);
+/* Adds or updates. *ret_added and *ret_changed tell what happened; an unchanged record keeps its generation.
+ */
+int volume_table_put(VolumeTable *t, const VolumeInfo *info, uint64_t generation, Volume **ret,
+                     bool *ret_added, bool *ret_changed);
 bool volume_table_remove(VolumeTable *t, const char *name);
 void volume_table_clear(VolumeTable *t);
 
-/* Ordered walk: the first volume whose name is greater than `after` (NULL: the first of all); NULL at the end.
- * A cursor makes the next step O(1); it is good until the table changes. */
+/* Ordered walk: the first volume whose name is greater than `after` (NULL: the first of all); NULL at the
+ * end. A cursor makes the next step O(1); it is good until the table changes. */
 typedef struct VolumeCursor {
         size_t block, index;
 } VolumeCursor;
 Volume *volume_table_first(const VolumeTable *t, const char *after, VolumeCursor *ret_cursor);
 Volume *volume_table_next(const VolumeTable *t, VolumeCursor *cursor);
-Volume *volume_table_last(const VolumeTable *t, const char *before, VolumeCursor *ret_cursor); /* greatest name below `before` (NULL: of all) */
+Volume *volume_table_last(const VolumeTable *t, const char *before,
+                          VolumeCursor *ret_cursor); /* greatest name below `before` (NULL: of all) */
 Volume *volume_table_previous(const VolumeTable *t, VolumeCursor *cursor);
 
-/* What the user `uid` owns here: the sum of max(capacity, allocation, physical) of the volumes it created. */
+/* What the user `uid` owns here: the sum of max(capacity, allocation, physical) of the volumes it created.
+ */
 uint64_t volume_table_owned(const VolumeTable *t, uid_t uid);
 
-const char *volume_backing(const Volume *v); /* NULL: none */
-const char *volume_error(const Volume *v);   /* NULL: none */
+/* How many volumes have a backing file at all. */
+size_t volume_table_backed(const VolumeTable *t);
+
+const char *volume_backing(const Volume *v);           /* NULL: none */
+const char *volume_error(const Volume *v);             /* NULL: none */
 void volume_to_info(const Volume *v, VolumeInfo *ret); /* strings are borrowed */
-uint64_t volume_charge(const Volume *v);               /* max(capacity, allocation, physical), unknown ones aside */
+uint64_t volume_charge(const Volume *v); /* max(capacity, allocation, physical), unknown ones aside */

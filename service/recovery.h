@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A pool that should be up and is not is started again and again, with growing pauses, until it runs or is
+ * stopped. */
+#pragma once
+
+#include "pool.h"
+
+/* The pool was up and is not reachable any more: state becomes unavailable or unresponsive, e is shown,
+ * tries begin. */
+void pool_failed(Pool *p, PoolState state, const Error *e);
+/* A start by ourselves failed: the next one comes later. */
+void recovery_schedule(Pool *p);
+/* It runs, or nobody wants it up any more. */
+void recovery_cancel(Pool *p);
+bool recovery_is_pending(const Pool *p);

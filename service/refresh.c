@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "refresh.h"
+
+#include "session.h"
+#include "util/fileio.h"
+
+/* Lives while a scan runs. */
+typedef struct ScanGuard {
+        uint64_t start;   /* generation when the scan began: newer records know better than the scan */
+        Hashmap *removed; /* names that operations removed meanwhile: the scan may have seen them before */
+        char **recheck;   /* names that the scan and an operation tell different things of */
+        size_t n_told;    /* differences told one by one so far */
+        bool reset;       /* too many: one reset at the end */
+} ScanGuard;
+
+static void tell_added(Pool *p, Volume *v)
+{
+        Manager *m = p->manager;
+
+        if (m->observer.volume_added)
+                m->observer.volume_added(v, m->observer_data);
+}
+
+static void tell_changed(Pool *p, Volume *v)
+{
+        Manager *m = p->manager;
+
+        if (m->observer.volume_changed)
+                m->observer.volume_changed(v, m->observer_data);
+}
+
+static void tell_removed(Pool *p, const char *name)
+{
+        Manager *m = p->manager;
+
+        if (m->observer.volume_removed)
+                m->observer.volume_removed(p, name, m->observer_data);
+}
+
+static void tell_reset(Pool *p)
+{
+        Manager *m = p->manager;
+
+        if (m->observer.volumes_reset)
+                m->observer.volumes_reset(p, m->observer_data);
+}
+
+static void tell_pool(Pool *p)
+{
+        Manager *m = p->manager;
+
+        if (m->observer.pool_changed)
+                m->observer.pool_changed(p, m->observer_data);
+}
+
+/* One more difference found by the scan: true while they are still told one by one. */
+static bool scan_tells(ScanGuard *g)
+{
+        if (!g)
+                return true;
+        if (g->n_told >= VOLUME_SIGNALS_MAX)
+                g->reset = true;
+        else
+                g->n_told++;
+        return !g->reset;
+}
+
+static void put(Pool *p, const VolumeInfo *info, ScanGuard *scan)
+{
+        bool added, changed;
+        Volume *v;
+
+        if (volume_table_put(p->volumes, info, p->generation + 1, &v, &added, &changed) < 0 ||
+            !(added || changed))
+                return;
+        p->generation++;
+        if (added)
+                manager_count_volumes(p->manager, 1);
+        if (!scan_tells(scan))
+                return;
+        if (added)
+                tell_added(p, v);
+        else
+                tell_changed(p, v);
+}
+
+static void drop(Pool *p, const char *name, ScanGuard *scan)
+{
+        /* The name may belong to the record itself. */
+        _cleanup_free_ char *copy = strdup(name);
+
+        if (!copy || !volume_table_remove(p->volumes, copy))
+                return;
+        p->generation++;
+        manager_count_volumes(p->manager, -1);
+        if (scan_tells(scan))
+                tell_removed(p, copy);
+}
+
+void pool_volume_seen(Pool *p, const VolumeInfo *v)
+{
+        if (!pool_is_up(p) && p->state != POOL_STARTING)
+                return;
+        if (p->guard)
+                (void)hashmap_remove(p->guard->removed, v->name);
+        put(p, v, NULL);
+}
+
+void pool_volume_gone(Pool *p, const char *name)
+{
+        if (p->guard && !hashmap_get(p->guard->removed, name))
+                (void)hashmap_put(p->guard->removed, name, p);
+        drop(p, name, NULL);
+}
+
+void pool_space_seen(Pool *p, const Bag *result)
+{
+        uint64_t capacity = bag_get_u64(result, "capacity", p->capacity);
+        uint64_t allocation = bag_get_u64(result, "allocation", p->allocation);
+        uint64_t available = bag_get_u64(result, "available", p->available);
+
+        if (capacity == p->capacity && allocation == p->allocation && available == p->available)
+                return;
+        p->capacity = capacity;
+        p->allocation = allocation;
+        p->available = available;
+        tell_pool(p);
+}
+
+int refresh_begin(Pool *p)
+{
+        ScanGuard *g = calloc(1, sizeof(*g));
+
+        if (!g)
+                return -ENOMEM;
+        g->start = p->generation;
+        g->removed = hashmap_new();
+        if (!g->removed) {
+                free(g);
+                return -ENOMEM;
+        }
+        refresh_abort(p);
+        p->guard = g;
+        p->refreshing = true;
+        tell_pool(p);
+        return 0;
+}
+
+/* Does the table know better than the scan? Then the name is looked at again afterwards. */
+static bool outdated(Pool *p, const char *name)
+{
+        const Volume *v = volume_table_get(p->volumes, name);
+        ScanGuard *g = p->guard;
+
+        if (!(v && v->generation > g->start) && !hashmap_get(g->removed, name))
+                return false;
+        (void)strv_append(&g->recheck, name);
+        return true;
+}
+
+void refresh_volume(Pool *p, const VolumeInfo *v)
+{
+        if (p->guard && !outdated(p, v->name))
+                put(p, v, p->guard);
+}
+
+void refresh_vanished(Pool *p, const char *name)
+{
+        if (p->guard && !outdated(p, name))
+                drop(p, name, p->guard);
+}
+
+static void guard_free(ScanGuard *g)
+{
+        hashmap_free(g->removed);
+        strv_free(g->recheck);
+        free(g);
+}
+
+void refresh_abort(Pool *p)
+{
+        ScanGuard *g = TAKE_PTR(p->guard);
+
+        if (!g)
+                return;
+        p->refreshing = false;
+        if (g->reset)
+                tell_reset(p);
+        tell_pool(p);
+        guard_free(g);
+        /* The snapshot tells of a state that the table may not have reached. */
+        p->snapshot = safe_close(p->snapshot);
+}
+
+void refresh_end(Pool *p, Bag *result)
+{
+        char **recheck = p->guard ? TAKE_PTR(p->guard->recheck) : NULL;
+
+        safe_close(p->snapshot);
+        p->snapshot = -EBADF;
+        refresh_abort(p);
+        p->snapshot = bag_take_fd(result, "snapshot");
+        p->last_refresh_usec = now_usec(CLOCK_REALTIME);
+        pool_space_seen(p, result);
+        tell_pool(p);
+        if (recheck)
+                pool_look_at(p, recheck);
+}
+
+void pool_clear_volumes(Pool *p)
+{
+        size_t n = volume_table_size(p->volumes);
+        VolumeCursor cursor;
+        Volume *v;
+
+        p->snapshot = safe_close(p->snapshot);
+        if (n == 0)
+                return;
+        p->generation++;
+        if (n <= VOLUME_SIGNALS_MAX)
+                while ((v = volume_table_first(p->volumes, NULL, &cursor))) {
+                        _cleanup_free_ char *name = strdup(v->name);
+
+                        volume_table_remove(p->volumes, v->name);
+                        if (name)
+                                tell_removed(p, name);
+                }
+        else {
+                volume_table_clear(p->volumes);
+                tell_reset(p);
+        }
+        manager_count_volumes(p->manager, -(ssize_t)n);
+}
+
+static void on_looked(Bag *result, const Error *e, bool needs_job, void *userdata)
+{
+        /* What was found came through the session's events; a failure leaves things as they were. */
+}
+
+void pool_look_at(Pool *p, char **names)
+{
+        _cleanup_strv_ char **list = names;
+        _cleanup_error_ Error e = ERROR_NULL;
+        Bag *args = bag_new();
+
+        if (bag_set_strv(args, "names", list) < 0) {
+                bag_free(args);
+                return;
+        }
+        (void)session_call(p->session, "stat", NULL, args, on_looked, NULL, NULL, &e);
+}

@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Runs one job: as a short operation of its pool's session, or step by step in a worker of its own; and what
+ * its end means for the pool. */
+#include <fcntl.h>
+#include <inttypes.h>
+
+#include "job-run.h"
+#include "recovery.h"
+#include "refresh.h"
+#include "util/fileio.h"
+#include "util/log.h"
+#include "util/object-path.h"
+#include "watcher.h"
+
+static const char *const step_operations[_OPERATION_MAX] = {
+        [OPERATION_VOLUME_CREATE] = "create", [OPERATION_VOLUME_CLONE] = "clone",
+        [OPERATION_VOLUME_RESIZE] = "resize", [OPERATION_VOLUME_DELETE] = "remove",
+        [OPERATION_VOLUME_REFRESH] = "stat",
+};
+
+static Pool *job_pool(const Job *j)
+{
+        return j->pool ? manager_pool(j->manager, j->pool) : NULL;
+}
+
+/* Looks at its pool: a deadline that passes says that the pool does not answer, not only that the job is
+ * slow. */
+static bool is_bounded(Operation o)
+{
+        return operation_is_pool_wide(o) || o == OPERATION_POOL_REFRESH || o == OPERATION_VOLUME_REFRESH ||
+               o == OPERATION_DISCOVER;
+}
+
+static int add_step(Job *j, const char *operation, Bag *args)
+{
+        if (!args)
+                return -ENOMEM;
+        j->run->steps[j->run->n_steps++] = (JobStep){ operation, args };
+        return 0;
+}
+
+static int plan_start(Job *j, Pool *p)
+{
+        int r = 0;
+
+        if (bag_get_bool(j->run->args, "build", false)) {
+                Bag *build = bag_new();
+
+                (void)bag_set_bool(build, "overwrite", bag_get_bool(j->run->args, "overwrite", false));
+                r = add_step(j, "build", build);
+        }
+        if (r >= 0)
+                r = add_step(j, "start", bag_new());
+        if (r >= 0)
+                r = add_step(j, "undo", bag_new());
+        if (r >= 0 && backend_has_feature(p->backend, "watch"))
+                r = add_step(j, "watch", bag_new());
+        if (r >= 0)
+                r = add_step(j, "refresh", bag_new());
+        return r;
+}
+
+static int plan(Job *j, Pool *p)
+{
+        switch (j->operation) {
+        case OPERATION_POOL_START:
+                return plan_start(j, p);
+        case OPERATION_POOL_STOP:
+                return add_step(j, "stop", TAKE_PTR(j->run->args));
+        case OPERATION_POOL_BUILD:
+                return add_step(j, "build", TAKE_PTR(j->run->args));
+        case OPERATION_POOL_DELETE:
+                return add_step(j, "delete", TAKE_PTR(j->run->args));
+        case OPERATION_POOL_REFRESH: {
+                Bag *args = bag_new();
+
+                if (args && p->snapshot >= 0)
+                        (void)bag_set_fd(args, "snapshot", fcntl(p->snapshot, F_DUPFD_CLOEXEC, 3));
+                return add_step(j, "refresh", args);
+        }
+        case OPERATION_DISCOVER:
+                return add_step(j, "discover", TAKE_PTR(j->run->args));
+        case OPERATION_VOLUME_CREATE:
+        case OPERATION_VOLUME_CLONE:
+        case OPERATION_VOLUME_RESIZE:
+        case OPERATION_VOLUME_DELETE:
+        case OPERATION_VOLUME_REFRESH:
+                return add_step(j, step_operations[j->operation], TAKE_PTR(j->run->args));
+        case _OPERATION_MAX:
+        case _OPERATION_INVALID:
+                break;
+        }
+        return -EINVAL;
+}
+
+/* ---- the end ---- */
+
+static void pool_started(Job *j, Pool *p, const Error *e)
+{
+        bool was_up =
+                p->state == POOL_UNAVAILABLE || p->state == POOL_UNRESPONSIVE || recovery_is_pending(p);
+
+        if (!e) {
+                recovery_cancel(p);
+                log_line(LOG_INFO,
+                         (LogFields){ .message_id = was_up ? MESSAGE_POOL_RECOVERED : MESSAGE_POOL_STARTED,
+                                      .pool = pool_name(p),
+                                      .caller = j->caller },
+                         "Pool %s is active", pool_name(p));
+                pool_set_state(p, POOL_ACTIVE, NULL);
+                manager_remember_active(p->manager, p);
+                return;
+        }
+        watcher_stop(p);
+        if (was_up || j->run->internal) {
+                pool_set_state(p, e->kind == ERROR_TIMED_OUT ? POOL_UNRESPONSIVE : POOL_UNAVAILABLE, e);
+                recovery_schedule(p);
+        } else {
+                pool_set_state(p, POOL_INACTIVE, e);
+                pool_clear_volumes(p);
+                manager_pool_went_down(p->manager, p);
+        }
+}
+
+static void pool_stopped(Job *j, Pool *p, const Error *e)
+{
+        if (e && !bag_get_bool(j->run->steps[0].args, "force", false)) {
+                pool_set_state(p, POOL_ACTIVE, e);
+                return;
+        }
+        recovery_cancel(p);
+        session_rest(p->session);
+        pool_clear_volumes(p);
+        p->capacity = p->allocation = p->available = 0;
+        log_line(
+                LOG_INFO,
+                (LogFields){ .message_id = MESSAGE_POOL_STOPPED, .pool = pool_name(p), .caller = j->caller },
+                "Pool %s is stopped", pool_name(p));
+        pool_set_state(p, POOL_INACTIVE, e);
+        manager_pool_went_down(p->manager, p); /* p may be gone */
+}
+
+static void pool_refreshed(Pool *p, const Error *e)
+{
+        refresh_abort(p);
+        if (!e) {
+                if (p->error.kind != ERROR_NONE)
+                        pool_set_state(p, p->state, NULL);
+        } else if (e->kind == ERROR_TIMED_OUT)
+                pool_failed(p, POOL_UNRESPONSIVE, e);
+        else if (e->kind == ERROR_SOURCE_UNREACHABLE)
+                pool_failed(p, POOL_UNAVAILABLE, e);
+        else if (e->kind != ERROR_CANCELLED)
+                pool_set_state(p, p->state, e);
+}
+
+/* What the end means for the pool; the job itself ends after it, so that a caller finds the new state. */
+static void settle_pool(Job *j, const Error *e)
+{
+        Pool *p = job_pool(j);
+
+        if (!p)
+                return;
+        switch (j->operation) {
+        case OPERATION_POOL_START:
+                refresh_abort(p);
+                pool_started(j, p, e);
+                break;
+        case OPERATION_POOL_STOP:
+                pool_stopped(j, p, e);
+                break;
+        case OPERATION_POOL_REFRESH:
+                pool_refreshed(p, e);
+                break;
+        case OPERATION_VOLUME_CREATE:
+        case OPERATION_VOLUME_CLONE:
+        case OPERATION_VOLUME_RESIZE:
+        case OPERATION_VOLUME_DELETE:
+        case OPERATION_VOLUME_REFRESH:
+                if (e && e->kind == ERROR_SOURCE_UNREACHABLE)
+                        pool_failed(p, POOL_UNAVAILABLE, e);
+                break;
+        case OPERATION_POOL_BUILD:
+        case OPERATION_POOL_DELETE:
+        case OPERATION_DISCOVER:
+        case _OPERATION_MAX:
+        case _OPERATION_INVALID:
+                break;
+        }
+}
+
+static int finish_result(const Job *j, Bag *result)
+{
+        _cleanup_free_ char *pool = NULL, *volume = NULL;
+
+        bag_remove(result, "capacity");
+        bag_remove(result, "allocation");
+        bag_remove(result, "available");
+        bag_remove(result, "snapshot");
+        bag_remove(result, "fd");
+        if (j->operation == OPERATION_VOLUME_CREATE || j->operation == OPERATION_VOLUME_CLONE) {
+                volume = object_path_volume(j->pool, j->volume);
+                return bag_set_path(result, "volume", volume);
+        }
+        return 0;
+}
+
+static void finish(Job *j, Bag *result, const Error *e)
+{
+        if (j->run->worker) {
+                worker_release(j->run->worker);
+                j->run->worker = NULL;
+        }
+        j->run->call = NULL;
+        settle_pool(j, e);
+        if (result)
+                (void)finish_result(j, result);
+        job_end(j, result ?: bag_new(), e);
+}
+
+static void fail(Job *j, ErrorKind kind, const char *text)
+{
+        _cleanup_error_ Error e = ERROR_NULL;
+
+        error_set(&e, kind, "%s", text);
+        finish(j, NULL, &e);
+}
+
+/* ---- in a worker of its own ---- */
+
+static void on_worker_ready(void *userdata)
+{
+        job_set_ready(userdata);
+}
+
+static void keep_alive(Job *j);
+
+static void on_worker_progress(uint64_t done, uint64_t total, void *userdata)
+{
+        Job *j = userdata;
+
+        keep_alive(j);
+        job_set_progress(j, done, total);
+}
+
+static void on_worker_volume(const VolumeInfo *v, void *userdata)
+{
+        Job *j = userdata;
+        Pool *p = job_pool(j);
+
+        keep_alive(j);
+        if (!p)
+                return;
+        if (p->guard && (j->operation == OPERATION_POOL_REFRESH || j->operation == OPERATION_POOL_START))
+                refresh_volume(p, v);
+        else
+                pool_volume_seen(p, v);
+}
+
+static void on_worker_vanished(const char *name, void *userdata)
+{
+        Job *j = userdata;
+        Pool *p = job_pool(j);
+
+        if (!p)
+                return;
+        if (p->guard && (j->operation == OPERATION_POOL_REFRESH || j->operation == OPERATION_POOL_START))
+                refresh_vanished(p, name);
+        else
+                pool_volume_gone(p, name);
+}
+
+static void on_undone(Bag *result, const Error *e, bool needs_job, void *userdata)
+{
+        Job *j = userdata;
+        _cleanup_error_ Error crash = ERROR_NULL;
+
+        error_move(&crash, &j->error);
+        finish(j, NULL, &crash);
+}
+
+static void on_undo_gone(const Error *e, void *userdata)
+{
+        Job *j = userdata;
+
+        j->run->worker = NULL; /* on_undone() has been called */
+}
+
+static int start_worker(Job *j, Pool *p, const WorkerEvents *events, Error *e);
+
+/* Its worker died: what it had begun is undone before the job ends. */
+static void undo(Job *j, const Error *crash)
+{
+        static const WorkerEvents events = { .gone = on_undo_gone };
+        _cleanup_error_ Error e = ERROR_NULL;
+        Pool *p = job_pool(j);
+
+        j->run->undoing = true;
+        j->error.kind = crash->kind;
+        (void)free_and_strdup(&j->error.message, crash->message);
+        if (!p || start_worker(j, p, &events, &e) < 0 ||
+            worker_call(j->run->worker, "undo", j->volume, NULL, on_undone, j, &e) < 0)
+                on_undone(NULL, NULL, false, j);
+}
+
+static void on_worker_gone(const Error *e, void *userdata)
+{
+        Job *j = userdata;
+        _cleanup_error_ Error end = ERROR_NULL;
+
+        j->run->worker = NULL;
+        if (j->state == JOB_CANCELLING)
+                error_set(&end, ERROR_CANCELLED, "Job %" PRIu64 " was cancelled", j->id);
+        else
+                error_set(&end, j->stalled && is_bounded(j->operation) ? ERROR_TIMED_OUT : e->kind, "%s",
+                          e->message);
+        undo(j, &end);
+}
+
+static void next_step(Job *j);
+
+static void on_step(Bag *result, const Error *e, bool needs_job, void *userdata)
+{
+        Job *j = userdata;
+        JobStep *step = &j->run->steps[j->run->step];
+        Pool *p = job_pool(j);
+
+        /* The end of the process tells more than the failed call, and its undo comes first. */
+        if (e && e->kind == ERROR_WORKER_CRASHED)
+                return;
+        if (e) {
+                finish(j, NULL, e);
+                return;
+        }
+        if (p && streq(step->operation, "watch")) {
+                int fd = bag_take_fd(result, "fd");
+
+                if (fd >= 0)
+                        (void)watcher_start(p, fd);
+        } else if (p && streq(step->operation, "refresh"))
+                refresh_end(p, result);
+        else if (p)
+                pool_space_seen(p, result);
+        if (++j->run->step < j->run->n_steps)
+                next_step(j);
+        else
+                finish(j, bag_copy(result), NULL);
+}
+
+static void next_step(Job *j)
+{
+        JobStep *step = &j->run->steps[j->run->step];
+        _cleanup_error_ Error e = ERROR_NULL;
+        Pool *p = job_pool(j);
+
+        if (p && streq(step->operation, "refresh") && refresh_begin(p) < 0) {
+                fail(j, ERROR_NO_MEMORY, "out of memory");
+                return;
+        }
+        keep_alive(j);
+        if (worker_call(j->run->worker, step->operation, j->volume, step->args, on_step, j, &e) < 0)
+                finish(j, NULL, &e);
+}
+
+static void on_configured(Bag *result, const Error *e, bool needs_job, void *userdata)
+{
+        Job *j = userdata;
+
+        if (e && e->kind != ERROR_WORKER_CRASHED && !j->run->undoing)
+                finish(j, NULL, e);
+}
+
+static int start_worker(Job *j, Pool *p, const WorkerEvents *events, Error *e)
+{
+        _cleanup_bag_ Bag *configuration = NULL;
+        char mark[64];
+        int r;
+
+        snprintf(mark, sizeof(mark), "%s-%" PRIu64, j->manager->instance, j->id);
+        if (pool_worker_configuration(p, mark, &configuration) < 0)
+                return error_set(e, ERROR_NO_MEMORY, "out of memory");
+        r = worker_start(j->manager, WORKER_JOB, pool_type(p), events, j, &j->run->worker, e);
+        if (r < 0)
+                return r;
+        return worker_call(j->run->worker, "configure", NULL, configuration, on_configured, j, e);
+}
+
+/* No word for a whole deadline: a look at the pool has failed then; other work is only shown as stalled. */
+static int on_watchdog(sd_event_source *s, uint64_t usec, void *userdata)
+{
+        Job *j = userdata;
+
+        j->stalled = true;
+        if (is_bounded(j->operation) && j->run->worker) {
+                _cleanup_error_ Error e = ERROR_NULL;
+                Worker *w = TAKE_PTR(j->run->worker);
+
+                worker_release(w);
+                worker_cancel(w);
+                error_set(&e, ERROR_TIMED_OUT, "Pool %s did not answer within its deadline", j->pool);
+                finish(j, NULL, &e);
+        } else
+                job_set_stalled(j);
+        return 0;
+}
+
+static void keep_alive(Job *j)
+{
+        uint64_t deadline = j->manager->config.deadline_usec;
+
+        if (j->run->watchdog) {
+                (void)sd_event_source_set_time_relative(j->run->watchdog, deadline);
+                (void)sd_event_source_set_enabled(j->run->watchdog, SD_EVENT_ONESHOT);
+        } else
+                (void)sd_event_add_time_relative(j->manager->event, &j->run->watchdog, CLOCK_MONOTONIC,
+                                                 deadline, 0, on_watchdog, j);
+}
+
+void run_in_worker(Job *j)
+{
+        static const WorkerEvents events = {
+                .ready = on_worker_ready,
+                .progress = on_worker_progress,
+                .volume = on_worker_volume,
+                .vanished = on_worker_vanished,
+                .gone = on_worker_gone,
+        };
+        _cleanup_error_ Error e = ERROR_NULL;
+        Pool *p = job_pool(j);
+
+        j->cancellable = true;
+        if (!p)
+                fail(j, ERROR_NO_SUCH_POOL, "The pool was removed before the job began");
+        else if (start_worker(j, p, &events, &e) < 0)
+                finish(j, NULL, &e);
+        else
+                next_step(j);
+}
+
+/* ---- in the session ---- */
+
+static void on_session_reply(Bag *result, const Error *e, bool needs_job, void *userdata)
+{
+        Job *j = userdata;
+
+        j->run->call = NULL;
+        if (j->state == JOB_CANCELLING && needs_job) {
+                fail(j, ERROR_CANCELLED, "The job was cancelled before it began");
+                return;
+        }
+        if (needs_job) {
+                j->cancellable = true;
+                queue_want_slot(j);
+                return;
+        }
+        finish(j, result ? bag_copy(result) : NULL, e);
+}
+
+static void run_in_session(Job *j, Pool *p)
+{
+        JobStep *step = &j->run->steps[0];
+        _cleanup_error_ Error e = ERROR_NULL;
+
+        j->cancellable = false;
+        if (session_call(p->session, step->operation, j->volume, bag_copy(step->args), on_session_reply, j,
+                         &j->run->call, &e) < 0)
+                finish(j, NULL, &e);
+}
+
+/* ---- begin and cancel ---- */
+
+/* What was true when the job was queued may have changed while it waited. */
+static int check_again(const Job *j, const Pool *p, Error *e)
+{
+        switch (j->operation) {
+        case OPERATION_POOL_START:
+                if (p->state == POOL_ACTIVE)
+                        return error_set(e, ERROR_POOL_ACTIVE, "Pool %s is active already", pool_name(p));
+                return 0;
+        case OPERATION_POOL_STOP:
+                if (!pool_is_up(p))
+                        return error_set(e, ERROR_POOL_INACTIVE, "Pool %s is not active", pool_name(p));
+                return 0;
+        case OPERATION_POOL_BUILD:
+        case OPERATION_POOL_DELETE:
+                if (pool_is_up(p))
+                        return error_set(e, ERROR_POOL_ACTIVE, "Pool %s is active; stop it first",
+                                         pool_name(p));
+                return 0;
+        case OPERATION_POOL_REFRESH:
+        case OPERATION_VOLUME_CREATE:
+        case OPERATION_VOLUME_CLONE:
+        case OPERATION_VOLUME_RESIZE:
+        case OPERATION_VOLUME_DELETE:
+        case OPERATION_VOLUME_REFRESH:
+                return pool_check_usable(p, e);
+        case OPERATION_DISCOVER:
+        case _OPERATION_MAX:
+        case _OPERATION_INVALID:
+                return 0;
+        }
+        return 0;
+}
+
+void run_start(Job *j)
+{
+        _cleanup_error_ Error e = ERROR_NULL;
+        Pool *p = job_pool(j);
+
+        j->state = JOB_RUNNING;
+        j->start_usec = now_usec(CLOCK_REALTIME);
+        if (!p)
+                error_set(&e, ERROR_NO_SUCH_POOL, "The pool was removed before the job began");
+        if (!p || check_again(j, p, &e) < 0) {
+                job_end(j, bag_new(), &e);
+                return;
+        }
+        if (plan(j, p) < 0) {
+                fail(j, ERROR_NO_MEMORY, "out of memory");
+                return;
+        }
+        if (j->operation == OPERATION_POOL_START && !pool_is_up(p))
+                pool_set_state(p, POOL_STARTING, NULL);
+        if (j->operation == OPERATION_POOL_STOP) {
+                pool_set_state(p, POOL_STOPPING, NULL);
+                watcher_stop(p);
+                recovery_cancel(p);
+        }
+        if (step_operations[j->operation])
+                run_in_session(j, p);
+        else
+                queue_want_slot(j);
+}
+
+void run_cancel(Job *j)
+{
+        if (!j->run->started) {
+                _cleanup_error_ Error e = ERROR_NULL;
+
+                error_set(&e, ERROR_CANCELLED, "The job was cancelled before it began");
+                job_end(j, bag_new(), &e);
+                return;
+        }
+        if (j->run->wants_slot) {
+                fail(j, ERROR_CANCELLED, "The job was cancelled before it began");
+                return;
+        }
+        j->state = JOB_CANCELLING;
+        if (j->run->worker)
+                worker_cancel(j->run->worker);
+}

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Records are kept in blocks of pointers, ordered by name: a look-up is two binary searches, an insertion
+ * moves at most one block, and walking in order from any name needs no extra index. */
+#include "volume-table.h"
+
+#include <assert.h>
+
+#include "util/macro.h"
+
+#define BLOCK_MAX 512u
+
+typedef struct Block {
+        size_t n;
+        Volume *volumes[BLOCK_MAX];
+} Block;
+
+typedef struct Owner {
+        uid_t uid;
+        uint64_t bytes;
+} Owner;
+
+struct VolumeTable {
+        Pool *pool;
+        Block **blocks; /* none is empty */
+        size_t n_blocks, n_volumes, n_backed;
+        Owner *owners;
+        size_t n_owners;
+};
+
+VolumeTable *volume_table_new(Pool *pool)
+{
+        VolumeTable *t = calloc(1, sizeof(*t));
+
+        if (t)
+                t->pool = pool;
+        return t;
+}
+
+static void volume_free(Volume *v)
+{
+        free(v->extra);
+        free(v);
+}
+
+void volume_table_clear(VolumeTable *t)
+{
+        for (size_t b = 0; b < t->n_blocks; b++) {
+                for (size_t i = 0; i < t->blocks[b]->n; i++)
+                        volume_free(t->blocks[b]->volumes[i]);
+                free(t->blocks[b]);
+        }
+        free(t->blocks);
+        free(t->owners);
+        *t = (VolumeTable){ .pool = t->pool };
+}
+
+void volume_table_free(VolumeTable *t)
+{
+        if (!t)
+                return;
+        volume_table_clear(t);
+        free(t);
+}
+
+size_t volume_table_backed(const VolumeTable *t)
+{
+        return t->n_backed;
+}
+
+size_t volume_table_size(const VolumeTable *t)
+{
+        return t->n_volumes;
+}
+
+/* The block that holds `name`, or would; only when there is one at all. */
+static size_t find_block(const VolumeTable *t, const char *name)
+{
+        size_t low = 0, high = t->n_blocks;
+
+        while (high - low > 1) {
+                size_t middle = low + (high - low) / 2;
+
+                if (strcmp(t->blocks[middle]->volumes[0]->name, name) <= 0)
+                        low = middle;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+/* The first index in the block whose name is not less than `name`. */
+static size_t find_index(const Block *b, const char *name, bool *ret_found)
+{
+        size_t low = 0, high = b->n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (strcmp(b->volumes[middle]->name, name) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        *ret_found = low < b->n && streq(b->volumes[low]->name, name);
+        return low;
+}
+
+static Volume **find_slot(const VolumeTable *t, const char *name, size_t *ret_block, size_t *ret_index)
+{
+        bool found;
+
+        if (t->n_blocks == 0)
+                return NULL;
+        *ret_block = find_block(t, name);
+        *ret_index = find_index(t->blocks[*ret_block], name, &found);
+        return found ? &t->blocks[*ret_block]->volumes[*ret_index] : NULL;
+}
+
+Volume *volume_table_get(const VolumeTable *t, const char *name)
+{
+        size_t block, index;
+        Volume **slot = find_slot(t, name, &block, &index);
+
+        return slot ? *slot : NULL;
+}
+
+static int add_block(VolumeTable *t, size_t position)
+{
+        Block **blocks, *b;
+
+        blocks = reallocarray(t->blocks, t->n_blocks + 1, sizeof(*blocks));
+        if (!blocks)
+                return -ENOMEM;
+        t->blocks = blocks;
+        b = malloc(sizeof(*b));
+        if (!b)
+                return -ENOMEM;
+        b->n = 0;
+        memmove(blocks + position + 1, blocks + position, (t->n_blocks - position) * sizeof(*blocks));
+        blocks[position] = b;
+        t->n_blocks++;
+        return 0;
+}
+
+/* Makes room in a full block: the upper half moves to a new block behind it. Names that come in order (a
+ * first scan of sorted names) get a new block at the end instead, so that blocks stay full. */
+static int split_block(VolumeTable *t, size_t *block, size_t *index)
+{
+        size_t keep = *block == t->n_blocks - 1 && *index == BLOCK_MAX ? BLOCK_MAX : BLOCK_MAX / 2;
+        Block *from, *to;
+        int r;
+
+        r = add_block(t, *block + 1);
+        if (r < 0)
+                return r;
+        from = t->blocks[*block];
+        to = t->blocks[*block + 1];
+        to->n = from->n - keep;
+        memcpy(to->volumes, from->volumes + keep, to->n * sizeof(Volume *));
+        from->n = keep;
+        if (*index >= keep && (*index > keep || keep == BLOCK_MAX)) {
+                *block += 1;
+                *index -= keep;
+        }
+        return 0;
+}
+
+static int insert(VolumeTable *t, Volume *v)
+{
+        size_t block = 0, index = 0;
+        bool found;
+        Block *b;
+        int r;
+
+        if (t->n_blocks == 0) {
+                r = add_block(t, 0);
+                if (r < 0)
+                        return r;
+        } else {
+                block = find_block(t, v->name);
+                index = find_index(t->blocks[block], v->name, &found);
+                assert(!found);
+        }
+        if (t->blocks[block]->n == BLOCK_MAX) {
+                r = split_block(t, &block, &index);
+                if (r < 0)
+                        return r;
+        }
+        b = t->blocks[block];
+        memmove(b->volumes + index + 1, b->volumes + index, (b->n - index) * sizeof(Volume *));
+        b->volumes[index] = v;
+        b->n++;
+        t->n_volumes++;
+        return 0;
+}
+
+static Owner *find_owner(const VolumeTable *t, uid_t uid)
+{
+        for (size_t i = 0; i < t->n_owners; i++)
+                if (t->owners[i].uid == uid)
+                        return t->owners + i;
+        return NULL;
+}
+
+uint64_t volume_table_owned(const VolumeTable *t, uid_t uid)
+{
+        const Owner *o = find_owner(t, uid);
+
+        return o ? o->bytes : 0;
+}
+
+/* Makes sure that charging this uid later cannot fail. */
+static int reserve_owner(VolumeTable *t, uid_t uid)
+{
+        Owner *owners;
+
+        if (uid == UINT32_MAX || find_owner(t, uid))
+                return 0;
+        owners = reallocarray(t->owners, t->n_owners + 1, sizeof(*owners));
+        if (!owners)
+                return -ENOMEM;
+        t->owners = owners;
+        t->owners[t->n_owners++] = (Owner){ .uid = uid };
+        return 0;
+}
+
+/* Keeps the sums that are asked for often. */
+static void account(VolumeTable *t, const Volume *v, bool add)
+{
+        Owner *o = v->creator == UINT32_MAX ? NULL : find_owner(t, v->creator);
+
+        if (volume_backing(v))
+                t->n_backed += add ? 1 : -1;
+        if (!o)
+                return;
+        if (add)
+                o->bytes += volume_charge(v);
+        else
+                o->bytes -= volume_charge(v);
+}
+
+uint64_t volume_charge(const Volume *v)
+{
+        uint64_t sizes[] = { v->capacity, v->allocation, v->physical };
+        uint64_t charge = 0;
+
+        FOREACH_ELEMENT (size, sizes)
+                if (*size != UINT64_MAX)
+                        charge = MAX(charge, *size);
+        return charge;
+}
+
+const char *volume_backing(const Volume *v)
+{
+        return v->extra && *v->extra ? v->extra : NULL;
+}
+
+const char *volume_error(const Volume *v)
+{
+        const char *error;
+
+        if (!v->extra)
+                return NULL;
+        error = v->extra + strlen(v->extra) + 1;
+        return *error ? error : NULL;
+}
+
+void volume_to_info(const Volume *v, VolumeInfo *ret)
+{
+        *ret = (VolumeInfo){
+                .name = v->name,
+                .type = v->type,
+                .format = v->format,
+                .detected = v->detected,
+                .flags = v->flags,
+                .capacity = v->capacity,
+                .allocation = v->allocation,
+                .physical = v->physical,
+                .mtime_usec = v->mtime_usec,
+                .creator = v->creator,
+                .uid = v->uid,
+                .gid = v->gid,
+                .mode = v->mode,
+                .backing = volume_backing(v),
+                .backing_format = v->backing_format,
+                .error = volume_error(v),
+        };
+}
+
+static bool same(const Volume *v, const VolumeInfo *i)
+{
+        return v->capacity == i->capacity && v->allocation == i->allocation && v->physical == i->physical &&
+               v->mtime_usec == i->mtime_usec && v->type == i->type && v->format == i->format &&
+               v->detected == i->detected && v->flags == i->flags && v->creator == i->creator &&
+               v->uid == i->uid && v->gid == i->gid && v->mode == i->mode &&
+               v->backing_format == i->backing_format && streq_ptr(volume_backing(v), i->backing) &&
+               streq_ptr(volume_error(v), i->error);
+}
+
+/* "backing\0error\0" in one allocation; NULL where there is neither, as nearly always. */
+static int make_extra(const VolumeInfo *i, char **ret)
+{
+        size_t n_backing = strlen(i->backing ?: ""), n_error = strlen(i->error ?: "");
+        char *extra;
+
+        if (n_backing + n_error == 0) {
+                *ret = NULL;
+                return 0;
+        }
+        extra = malloc(n_backing + n_error + 2);
+        if (!extra)
+                return -ENOMEM;
+        memcpy(extra, i->backing ?: "", n_backing + 1);
+        memcpy(extra + n_backing + 1, i->error ?: "", n_error + 1);
+        *ret = extra;
+        return 0;
+}
+
+static void fill(Volume *v, const VolumeInfo *i, char *extra, uint64_t generation)
+{
+        free(v->extra);
+        v->extra = extra;
+        v->generation = generation;
+        v->type = i->type;
+        v->format = i->format;
+        v->detected = i->detected;
+        v->backing_format = i->backing_format;
+        v->flags = i->flags;
+        v->capacity = i->capacity;
+        v->allocation = i->allocation;
+        v->physical = i->physical;
+        v->mtime_usec = i->mtime_usec;
+        v->creator = i->creator;
+        v->uid = i->uid;
+        v->gid = i->gid;
+        v->mode = i->mode;
+}
+
+int volume_table_put(VolumeTable *t, const VolumeInfo *info, uint64_t generation, Volume **ret,
+                     bool *ret_added, bool *ret_changed)
+{
+        _cleanup_free_ char *extra = NULL;
+        Volume *v = volume_table_get(t, info->name);
+        bool added = !v;
+        int r;
+
+        if (v && same(v, info)) {
+                *ret = v;
+                *ret_added = *ret_changed = false;
+                return 0;
+        }
+
+        r = make_extra(info, &extra);
+        if (r < 0)
+                return r;
+        r = reserve_owner(t, info->creator);
+        if (r < 0)
+                return r;
+        if (added) {
+                v = calloc(1, sizeof(*v) + strlen(info->name) + 1);
+                if (!v)
+                        return -ENOMEM;
+                v->pool = t->pool;
+                strcpy(v->name, info->name);
+                r = insert(t, v);
+                if (r < 0) {
+                        free(v);
+                        return r;
+                }
+        } else
+                account(t, v, false);
+        fill(v, info, TAKE_PTR(extra), generation);
+        account(t, v, true);
+
+        *ret = v;
+        *ret_added = added;
+        *ret_changed = !added;
+        return 0;
+}
+
+bool volume_table_remove(VolumeTable *t, const char *name)
+{
+        size_t block, index;
+        Volume **slot = find_slot(t, name, &block, &index);
+        Block *b;
+
+        if (!slot)
+                return false;
+        account(t, *slot, false);
+        volume_free(*slot);
+        b = t->blocks[block];
+        memmove(b->volumes + index, b->volumes + index + 1, (b->n - index - 1) * sizeof(Volume *));
+        t->n_volumes--;
+        if (--b->n == 0) {
+                free(b);
+                memmove(t->blocks + block, t->blocks + block + 1,
+                        (t->n_blocks - block - 1) * sizeof(Block *));
+                t->n_blocks--;
+        }
+        return true;
+}
+
+Volume *volume_table_first(const VolumeTable *t, const char *after, VolumeCursor *ret_cursor)
+{
+        VolumeCursor c = { 0 };
+        bool found;
+
+        if (t->n_blocks == 0)
+                return NULL;
+        if (after) {
+                c.block = find_block(t, after);
+                c.index = find_index(t->blocks[c.block], after, &found) + found;
+                if (c.index >= t->blocks[c.block]->n) {
+                        c.block++;
+                        c.index = 0;
+                }
+                if (c.block >= t->n_blocks)
+                        return NULL;
+        }
+        *ret_cursor = c;
+        return t->blocks[c.block]->volumes[c.index];
+}
+
+Volume *volume_table_next(const VolumeTable *t, VolumeCursor *c)
+{
+        if (++c->index >= t->blocks[c->block]->n) {
+                c->index = 0;
+                if (++c->block >= t->n_blocks)
+                        return NULL;
+        }
+        return t->blocks[c->block]->volumes[c->index];
+}
+
+Volume *volume_table_last(const VolumeTable *t, const char *before, VolumeCursor *ret_cursor)
+{
+        VolumeCursor c;
+        bool found;
+
+        if (t->n_blocks == 0)
+                return NULL;
+        if (before) {
+                c.block = find_block(t, before);
+                c.index = find_index(t->blocks[c.block], before, &found);
+        } else {
+                c.block = t->n_blocks - 1;
+                c.index = t->blocks[c.block]->n;
+        }
+        *ret_cursor = c;
+        return volume_table_previous(t, ret_cursor);
+}
+
+Volume *volume_table_previous(const VolumeTable *t, VolumeCursor *c)
+{
+        if (c->index == 0) {
+                if (c->block == 0)
+                        return NULL;
+                c->block--;
+                c->index = t->blocks[c->block]->n;
+        }
+        c->index--;
+        return t->blocks[c->block]->volumes[c->index];
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "watcher.h"
+
+#include <sys/inotify.h>
+
+#include "job-run.h"
+#include "recovery.h"
+#include "refresh.h"
+#include "util/names.h"
+
+#define SETTLE_USEC (20ULL * 1000) /* news of a burst are looked at together */
+#define NAMES_MAX 1024u            /* beyond, a refresh is cheaper */
+
+typedef struct Watcher {
+        Pool *pool;
+        int fd;
+        sd_event_source *io, *settle;
+        Hashmap *names;
+        bool overflow; /* news were lost: look at everything */
+} Watcher;
+
+static void refresh_all(Pool *p)
+{
+        _cleanup_error_ Error e = ERROR_NULL;
+
+        (void)job_submit_internal(p, OPERATION_POOL_REFRESH, NULL, &e);
+}
+
+static int on_settled(sd_event_source *s, uint64_t usec, void *userdata)
+{
+        Watcher *w = userdata;
+        _cleanup_(hashmap_freep) Hashmap *names = TAKE_PTR(w->names);
+        char **list = NULL;
+        const char *name;
+        void *value;
+
+        w->names = hashmap_new();
+        if (w->overflow || !w->names) {
+                w->overflow = false;
+                refresh_all(w->pool);
+                return 0;
+        }
+        HASHMAP_FOREACH (name, value, names)
+                if (strv_append(&list, name) < 0)
+                        break;
+        if (list)
+                pool_look_at(w->pool, list);
+        return 0;
+}
+
+static void settle_soon(Watcher *w)
+{
+        if (w->settle && sd_event_source_get_enabled(w->settle, NULL) > 0)
+                return;
+        if (w->settle) {
+                (void)sd_event_source_set_time_relative(w->settle, SETTLE_USEC);
+                (void)sd_event_source_set_enabled(w->settle, SD_EVENT_ONESHOT);
+        } else
+                (void)sd_event_add_time_relative(w->pool->manager->event, &w->settle, CLOCK_MONOTONIC,
+                                                 SETTLE_USEC, 1000, on_settled, w);
+}
+
+static void take_name(Watcher *w, const char *raw)
+{
+        _cleanup_free_ char *name = NULL;
+
+        if (startswith(raw, TEMPORARY_PREFIX))
+                return;
+        name = name_escape(raw);
+        if (!name || hashmap_size(w->names) >= NAMES_MAX)
+                w->overflow = true;
+        else if (!hashmap_get(w->names, name) && hashmap_put(w->names, name, w) < 0)
+                w->overflow = true;
+        settle_soon(w);
+}
+
+static int on_readable(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+{
+        Watcher *w = userdata;
+        char buffer[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
+        _cleanup_error_ Error e = ERROR_NULL;
+        ssize_t n = read(fd, buffer, sizeof(buffer));
+
+        if (n < 0)
+                return 0;
+        for (ssize_t i = 0; i + (ssize_t)sizeof(struct inotify_event) <= n;) {
+                const struct inotify_event *event = (const struct inotify_event *)(buffer + i);
+
+                i += (ssize_t)(sizeof(*event) + event->len);
+                if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)) {
+                        error_set(&e, ERROR_SOURCE_UNREACHABLE,
+                                  "%s, the directory of pool %s, is gone; bring it back, the pool then "
+                                  "comes back by itself",
+                                  pool_target(w->pool) ?: "-", pool_name(w->pool));
+                        pool_failed(w->pool, POOL_UNAVAILABLE, &e);
+                        return 0; /* w is gone */
+                }
+                if (event->mask & IN_Q_OVERFLOW) {
+                        w->overflow = true;
+                        settle_soon(w);
+                } else if (event->len > 0)
+                        take_name(w, event->name);
+        }
+        return 0;
+}
+
+static void watcher_free(Watcher *w)
+{
+        sd_event_source_disable_unref(w->io);
+        sd_event_source_disable_unref(w->settle);
+        safe_close(w->fd);
+        hashmap_free(w->names);
+        free(w);
+}
+
+int watcher_start(Pool *p, int fd)
+{
+        Watcher *w = calloc(1, sizeof(*w));
+        int r;
+
+        if (!w) {
+                safe_close(fd);
+                return -ENOMEM;
+        }
+        *w = (Watcher){ .pool = p, .fd = fd, .names = hashmap_new() };
+        r = w->names ? sd_event_add_io(p->manager->event, &w->io, fd, EPOLLIN, on_readable, w) : -ENOMEM;
+        if (r < 0) {
+                watcher_free(w);
+                return r;
+        }
+        watcher_stop(p);
+        p->watcher = w;
+        return 0;
+}
+
+void watcher_stop(Pool *p)
+{
+        if (p->watcher)
+                watcher_free(TAKE_PTR(p->watcher));
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* News from outside: the daemon polls a descriptor that a worker made, and asks a worker to look where it
+ * points. */
+#pragma once
+
+#include "pool.h"
+
+/* Takes the descriptor (inotify, of the pool's directory). */
+int watcher_start(Pool *p, int fd);
+void watcher_stop(Pool *p);
