@@ -6,8 +6,8 @@
 
 #define NAME_BYTES_MAX 200u /* a new pool's or volume's name; libvirt allows 255 and then fails to store it */
 
-/* 0, or InvalidName with a message that says which rule was broken: not empty, not "." or "..", no '/', no control
- * bytes, valid UTF-8, at most NAME_BYTES_MAX bytes; `what` is "pool" or "volume". Temporary names of ours
+/* 0, or InvalidName with a message that says which rule was broken: not empty, not "." or "..", no '/', no '\\' (it
+ * begins an escape in shown names), no control characters, valid UTF-8, at most NAME_BYTES_MAX bytes; `what` is "pool" or "volume". Temporary names of ours
  * (prefix TEMPORARY_PREFIX) are refused too. */
 int name_check(const char *what, const char *name, Error *e);
 
@@ -18,9 +18,13 @@ int name_check(const char *what, const char *name, Error *e);
  * as it is; else each offending byte and each backslash becomes \xHH. Returns a new string, or NULL: out of memory. */
 char *name_escape(const char *raw);
 
-/* The reverse: the bytes behind an escaped name. InvalidName for a malformed escape or an escaped '/' or NUL. */
+/* The reverse: the bytes behind an escaped name. InvalidName for a malformed escape, an escaped '/' or NUL, and for
+ * anything that name_escape() would have written otherwise: each file has one shown name. */
 int name_unescape(const char *shown, char **ret_raw, Error *e);
 bool name_needs_escape(const char *raw);
+
+/* Valid UTF-8 as D-Bus wants it, without control characters (C0, DEL, C1). */
+bool text_is_printable(const char *s);
 
 /* Lower-case 36 character form of a UUID (36 characters or 32 hex digits, any case); -EINVAL else. */
 int uuid_normalise(const char *text, char ret[37]);

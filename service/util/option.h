@@ -11,12 +11,12 @@ typedef enum OptionType {
         OPTION_SIZE,   /* bytes; text with units */
         OPTION_UINT,   /* 32 bit */
         OPTION_MODE,   /* permission bits 0..0777; XML and text octal, a{sv} u */
-        OPTION_ID,     /* uid or gid; -1 (4294967295) is "unset" */
+        OPTION_ID,     /* uid or gid, u; -1 (4294967295) is "unset" and leaves the option out; or a word of `choices`, s */
         OPTION_PATH,   /* absolute path, cleaned by path_clean() */
         OPTION_ENUM,   /* one of `choices` */
         OPTION_STRV,   /* list of strings, XML: the element repeated */
         OPTION_HOSTS,  /* list of HOST or HOST:PORT or [V6]:PORT; XML: host elements with name and port */
-        OPTION_RESERVE, /* a size with unit, or a percentage "10%" */
+        OPTION_RESERVE, /* a size with unit, or a percentage "10%"; kept as text, see reserve_parse() */
         OPTION_FD,     /* a descriptor, on the bus only */
         _OPTION_TYPE_MAX,
 } OptionType;
@@ -34,7 +34,7 @@ typedef struct OptionSpec {
         uint32_t flags;
         const char *xml; /* place in libvirt's dialect: "target/path", "source/host@name"; an empty element that means yes: "features/lazy_refcounts?";
                             NULL: <pk:option name= value=> of our namespace */
-        const char *const *choices; /* OPTION_ENUM, NULL-terminated */
+        const char *const *choices; /* OPTION_ENUM and OPTION_ID, NULL-terminated */
         const char *fallback;       /* the default as text, NULL: none */
         const char *help;           /* one sentence */
 } OptionSpec;
@@ -71,3 +71,7 @@ extern const OptionSpec common_volume_options[];
 extern const size_t n_common_volume_options;
 /* A table of the common options and then `specs` (n of them); storage is allocated, end with option_table_done(). */
 int option_table_with_common(const OptionSpec *common, size_t n_common, const OptionSpec *specs, size_t n, OptionTable *ret);
+
+/* Rules between the common pool options: aio=native needs cache none or directsync (QEMU's Linux AIO works on O_DIRECT
+ * only). `options` has passed options_check(). InvalidDefinition. */
+int options_check_pool_policy(const Bag *options, Error *e);

@@ -12,6 +12,10 @@ int size_scale(const char *number, const char *unit, const char *fallback_unit, 
 /* "20G", "512 MiB", "1.5T" (a fraction is allowed here and must come out as whole bytes), "1048576". */
 int size_parse(const char *text, uint64_t *ret, Error *e);
 
+/* Space kept for the host, as the option "reserved" has it: "10%" (of `capacity`, 0 to 100, rounded up) or a size as in
+ * size_parse(). Bytes; InvalidArgs. */
+int reserve_parse(const char *text, uint64_t capacity, uint64_t *ret, Error *e);
+
 /* "20.0 GiB", "512 B": at most 9 columns, one decimal from KiB on. */
 #define SIZE_TEXT_MAX 16
 const char *size_format(uint64_t size, char buffer[static SIZE_TEXT_MAX]);
