@@ -44,7 +44,8 @@ typedef struct Backend {
         int (*volume_create)(Ctx *c, const char *name, uint64_t capacity, const Bag *options, uid_t creator);
         int (*volume_clone)(Ctx *c, const char *name, const char *source, uint64_t capacity, const Bag *options, uid_t creator);
         int (*volume_resize)(Ctx *c, const char *name, uint64_t capacity, bool shrink, bool allocate);
-        int (*volume_delete)(Ctx *c, const char *name, bool dependents);
+        /* `dependents`: the volumes that may go with it, each after the one that it stands on; NULL: none. */
+        int (*volume_delete)(Ctx *c, const char *name, char *const *dependents);
         int (*volume_stat)(Ctx *c, const char *name);           /* ctx_volume() or ctx_vanished() */
         int (*volume_info)(Ctx *c, const char *name, Bag *ret); /* details, see volume_to_xml() */
         int (*volume_access)(Ctx *c, const char *name, uid_t uid, bool *ret_allowed, char **ret_reason);
@@ -77,6 +78,9 @@ int ctx_progress(Ctx *c, uint64_t done, uint64_t total);
 
 int ctx_volume(Ctx *c, const VolumeInfo *v);       /* found, made or changed */
 int ctx_vanished(Ctx *c, const char *name);
+
+/* A word for the job's result, beside what every job tells: "method" of a clone, for one. */
+int ctx_result(Ctx *c, const char *key, const char *value);
 
 /* Descriptors to make durable before the operation's success is told; several operations that wait in a session worker's
  * queue share one round of fsync(). Takes a duplicate. */
