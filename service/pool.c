@@ -54,7 +54,7 @@ void pool_free(Pool *p)
         session_free(p->session);
         if (p->volumes)
                 manager_count_volumes(p->manager, -(ssize_t)volume_table_size(p->volumes));
-        volume_table_free(p->volumes);
+        volume_table_free(p->volumes); /* empty already, except at exit */
         definition_free(p->definition);
         definition_free(p->update);
         error_done(&p->error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "refresh.h"
 
+#include "reaper.h"
 #include "session.h"
 #include "util/fileio.h"
 
@@ -210,26 +211,22 @@ void refresh_end(Pool *p, Bag *result)
 void pool_clear_volumes(Pool *p)
 {
         size_t n = volume_table_size(p->volumes);
+        VolumeTable *old = p->volumes, *empty;
         VolumeCursor cursor;
-        Volume *v;
 
         p->snapshot = safe_close(p->snapshot);
-        if (n == 0)
+        empty = n > 0 ? volume_table_new(p) : NULL;
+        if (!empty)
                 return;
         p->generation++;
-        if (n <= VOLUME_SIGNALS_MAX)
-                while ((v = volume_table_first(p->volumes, NULL, &cursor))) {
-                        _cleanup_free_ char *name = strdup(v->name);
-
-                        volume_table_remove(p->volumes, v->name);
-                        if (name)
-                                tell_removed(p, name);
-                }
-        else {
-                volume_table_clear(p->volumes);
-                tell_reset(p);
-        }
+        p->volumes = empty;
         manager_count_volumes(p->manager, -(ssize_t)n);
+        if (n <= VOLUME_SIGNALS_MAX)
+                for (Volume *v = volume_table_first(old, NULL, &cursor); v; v = volume_table_next(old, &cursor))
+                        tell_removed(p, v->name);
+        else
+                tell_reset(p);
+        volumes_reap(p->manager->event, old);
 }
 
 static void on_looked(Bag *result, const Error *e, bool needs_job, void *userdata)

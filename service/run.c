@@ -461,10 +461,11 @@ static void run_in_session(Job *j, Pool *p)
         JobStep *step = &j->run->steps[0];
         _cleanup_error_ Error e = ERROR_NULL;
 
-        j->cancellable = false;
         if (session_call(p->session, step->operation, j->volume, bag_copy(step->args), on_session_reply, j,
                          &j->run->call, &e) < 0)
                 finish(j, NULL, &e);
+        else
+                j->cancellable = !session_call_is_sent(j->run->call);
 }
 
 /* ---- begin and cancel ---- */
@@ -542,6 +543,10 @@ void run_cancel(Job *j)
                 return;
         }
         if (j->run->wants_slot) {
+                fail(j, ERROR_CANCELLED, "The job was cancelled before it began");
+                return;
+        }
+        if (j->run->call && session_cancel(j->run->call)) {
                 fail(j, ERROR_CANCELLED, "The job was cancelled before it began");
                 return;
         }

@@ -227,6 +227,11 @@ int session_call(Session *s, const char *operation, const char *volume, Bag *arg
         return 0;
 }
 
+bool session_call_is_sent(const SessionCall *c)
+{
+        return c->sent;
+}
+
 bool session_cancel(SessionCall *c)
 {
         Session *s = c->session;

@@ -42,23 +42,28 @@ static void volume_free(Volume *v)
         free(v);
 }
 
-void volume_table_clear(VolumeTable *t)
+size_t volume_table_shed(VolumeTable *t, size_t n)
 {
-        for (size_t b = 0; b < t->n_blocks; b++) {
-                for (size_t i = 0; i < t->blocks[b]->n; i++)
-                        volume_free(t->blocks[b]->volumes[i]);
-                free(t->blocks[b]);
+        size_t wanted = t->n_volumes > n ? t->n_volumes - n : 0;
+
+        while (t->n_volumes > wanted) {
+                Block *b = t->blocks[--t->n_blocks];
+
+                for (size_t i = 0; i < b->n; i++)
+                        volume_free(b->volumes[i]);
+                t->n_volumes -= b->n;
+                free(b);
         }
-        free(t->blocks);
-        free(t->owners);
-        *t = (VolumeTable){ .pool = t->pool };
+        return t->n_volumes;
 }
 
 void volume_table_free(VolumeTable *t)
 {
         if (!t)
                 return;
-        volume_table_clear(t);
+        (void)volume_table_shed(t, t->n_volumes);
+        free(t->blocks);
+        free(t->owners);
         free(t);
 }
 

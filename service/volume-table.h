@@ -33,7 +33,8 @@ Volume *volume_table_get(const VolumeTable *t, const char *name);
 int volume_table_put(VolumeTable *t, const VolumeInfo *info, uint64_t generation, Volume **ret,
                      bool *ret_added, bool *ret_changed);
 bool volume_table_remove(VolumeTable *t, const char *name);
-void volume_table_clear(VolumeTable *t);
+/* Frees at least `n` volumes from the end, whole blocks at a time; returns how many are left. */
+size_t volume_table_shed(VolumeTable *t, size_t n);
 
 /* Ordered walk: the first volume whose name is greater than `after` (NULL: the first of all); NULL at the
  * end. A cursor makes the next step O(1); it is good until the table changes. */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "reaper.h"
+
+#include <malloc.h>
+
+#define SLICE 4096u /* volumes a turn: well below a millisecond */
+
+static int on_turn(sd_event_source *s, void *userdata)
+{
+        VolumeTable *t = userdata;
+
+        if (volume_table_shed(t, SLICE) > 0)
+                return 0;
+        volume_table_free(t);
+        sd_event_source_disable_unref(s);
+        (void)malloc_trim(0);
+        return 0;
+}
+
+void volumes_reap(sd_event *event, VolumeTable *t)
+{
+        sd_event_source *s;
+
+        if (volume_table_size(t) <= SLICE || sd_event_add_defer(event, &s, on_turn, t) < 0) {
+                volume_table_free(t);
+                return;
+        }
+        (void)sd_event_source_set_enabled(s, SD_EVENT_ON);
+        (void)sd_event_source_set_priority(s, SD_EVENT_PRIORITY_IDLE);
+}
