@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <ctype.h>
 #include <inttypes.h>
 
 #include "util/units.h"
@@ -37,7 +36,8 @@ OptionPlace option_place(const OptionSpec *spec)
 
 bool option_stands_at(const OptionPlace *p, const char *place)
 {
-        return p->kind != KIND_NONE && strlen(place) == p->element_length && strncmp(place, p->element, p->element_length) == 0;
+        return p->kind != KIND_NONE && strlen(place) == p->element_length &&
+               strncmp(place, p->element, p->element_length) == 0;
 }
 
 bool option_is_list(const OptionSpec *spec)
@@ -95,7 +95,8 @@ static const OptionSpec *element_option(const Reader *r, const char *place)
 static const OptionSpec *attribute_option(const Reader *r, const char *place)
 {
         for (size_t i = 0; i < r->table->n_specs; i++)
-                if (option_place(r->table->specs + i).kind == KIND_ATTRIBUTE && streq(r->table->specs[i].xml, place))
+                if (option_place(r->table->specs + i).kind == KIND_ATTRIBUTE &&
+                    streq(r->table->specs[i].xml, place))
                         return r->table->specs + i;
         return NULL;
 }
@@ -127,24 +128,24 @@ static bool may_repeat(const Reader *r, const char *place)
         return false;
 }
 
-/* One value as text. libvirt reads the first of several and takes an empty element for an absent one (but an empty
- * owner or group for a mistake); strtol() there skips blanks in front of a number. */
+/* One value as text. libvirt reads the first of several and takes an empty element for an absent one (but an
+ * empty owner or group for a mistake). */
 static int take_value(Reader *r, const OptionSpec *spec, const xmlNode *node, const char *text)
 {
         _cleanup_error_ Error error = ERROR_NULL;
         int k;
 
         if (spec->type == OPTION_FD || spec->flags & OPTION_SECRET)
-                return refuse(r, node, "option %s is a secret or a descriptor and cannot be given in XML", spec->name);
+                return refuse(r, node, "option %s is a secret or a descriptor and cannot be given in XML",
+                              spec->name);
         if (isempty(text) && spec->type != OPTION_ID)
                 return 0;
         if (option_is_list(spec)) {
                 if (strv_length(bag_get_strv(r->bag, spec->name)) >= LIST_ITEMS_MAX)
-                        return refuse(r, node, "option %s has more than %u items", spec->name, LIST_ITEMS_MAX);
+                        return refuse(r, node, "option %s has more than %u items", spec->name,
+                                      LIST_ITEMS_MAX);
         } else if (bag_has(r->bag, spec->name))
                 return r->lax ? 0 : refuse(r, node, "option %s is given twice", spec->name);
-        if (r->lax && (spec->type == OPTION_MODE || spec->type == OPTION_ID))
-                text += strspn(text, " \t\n");
 
         k = option_set_text(spec, text, r->bag, &error);
         if (k == -ENOMEM)
@@ -195,7 +196,6 @@ static int item_attribute(Reader *r, const xmlNode *node, const char *name, bool
 static int take_host(Reader *r, const OptionSpec *spec, const xmlNode *node)
 {
         _cleanup_free_ char *name = NULL, *port = NULL, *text = NULL;
-        bool literal; /* an IPv6 address */
         int k;
 
         k = item_attribute(r, node, "name", true, &name);
@@ -204,12 +204,9 @@ static int take_host(Reader *r, const OptionSpec *spec, const xmlNode *node)
         k = item_attribute(r, node, "port", false, &port);
         if (k < 0)
                 return k;
-        literal = strchr(name, ':') && *name != '[';
         if (isempty(port) || streq(port, "0")) /* libvirt: port 0 is none */
-                k = asprintf(&text, literal ? "[%s]" : "%s", name);
-        else
-                k = asprintf(&text, literal ? "[%s]:%s" : "%s:%s", name, port);
-        if (k < 0) {
+                return take_value(r, spec, node, name);
+        if (asprintf(&text, strchr(name, ':') ? "[%s]:%s" : "%s:%s", name, port) < 0) {
                 text = NULL;
                 return out_of_memory(r);
         }
@@ -255,7 +252,8 @@ static int take_element(Reader *r, const OptionSpec *spec, const xmlNode *node)
                 content = xml_content(node);
                 if (!content)
                         return out_of_memory(r);
-                return spec->type == OPTION_SIZE ? take_size(r, spec, node, content) : take_value(r, spec, node, content);
+                return spec->type == OPTION_SIZE ? take_size(r, spec, node, content)
+                                                 : take_value(r, spec, node, content);
         case KIND_NONE:
         case KIND_ATTRIBUTE:
                 break;
@@ -297,7 +295,8 @@ static bool is_part_of_value(const OptionSpec *spec, const char *attribute)
                 return streq(attribute, "name") || streq(attribute, "port");
         case KIND_PAIR:
                 return streq(attribute, place.second) ||
-                       (strncmp(attribute, place.attribute, strlen(attribute)) == 0 && place.attribute[strlen(attribute)] == '=');
+                       (strncmp(attribute, place.attribute, strlen(attribute)) == 0 &&
+                        place.attribute[strlen(attribute)] == '=');
         case KIND_CONTENT:
                 return spec->type == OPTION_SIZE && streq(attribute, "unit");
         case KIND_FLAG:
@@ -308,7 +307,8 @@ static bool is_part_of_value(const OptionSpec *spec, const char *attribute)
         return false;
 }
 
-static int read_attribute(Reader *r, const xmlNode *node, const xmlAttr *attribute, const char *parent, const OptionSpec *owner)
+static int read_attribute(Reader *r, const xmlNode *node, const xmlAttr *attribute, const char *parent,
+                          const OptionSpec *owner)
 {
         _cleanup_free_ char *place = xml_place(parent, '@', attribute->ns, attribute->name), *value = NULL;
         const DialectPlace *known;
@@ -329,7 +329,8 @@ static int read_attribute(Reader *r, const xmlNode *node, const xmlAttr *attribu
         if (has_role(known, PLACE_OWN) || has_role(known, PLACE_OUTPUT) || r->lax)
                 return 0;
         if (known)
-                return refuse(r, node, "attribute '%s' of <%s> is not taken by %s", attribute->name, node->name, r->taker);
+                return refuse(r, node, "attribute '%s' of <%s> is not taken by %s", attribute->name,
+                              node->name, r->taker);
         return refuse(r, node, "unknown attribute '%s' of <%s>", attribute->name, node->name);
 }
 
@@ -356,8 +357,10 @@ static int check_duplicate(Reader *r, const xmlNode *node, const char *place)
         if (r->lax || may_repeat(r, place))
                 return 0;
         for (const xmlNode *other = node->prev; other; other = other->prev)
-                if (other->type == XML_ELEMENT_NODE && other->ns == node->ns && xmlStrEqual(other->name, node->name))
-                        return refuse(r, node, "element <%s> in <%s> is given twice", node->name, node->parent->name);
+                if (other->type == XML_ELEMENT_NODE && other->ns == node->ns &&
+                    xmlStrEqual(other->name, node->name))
+                        return refuse(r, node, "element <%s> in <%s> is given twice", node->name,
+                                      node->parent->name);
         return 0;
 }
 
@@ -419,15 +422,21 @@ static int read_element(Reader *r, const xmlNode *node, const char *place)
         if (has_role(known, PLACE_OUTPUT) || r->lax)
                 return 0;
         if (known)
-                return refuse(r, node, "element <%s> in <%s> is not taken by %s", node->name, node->parent->name, r->taker);
+                return refuse(r, node, "element <%s> in <%s> is not taken by %s", node->name,
+                              node->parent->name, r->taker);
         return refuse(r, node, "unknown element <%s> in <%s>", node->name, node->parent->name);
 }
 
-int xml_read_options(const xmlNode *root, const Dialect *dialect, const OptionTable *table, const char *taker,
-                     DefinitionFlags flags, Bag **ret, Error *e)
+int xml_read_options(const xmlNode *root, const Dialect *dialect, const OptionTable *table,
+                     const char *taker, DefinitionFlags flags, Bag **ret, Error *e)
 {
         _cleanup_bag_ Bag *bag = bag_new();
-        Reader r = { .dialect = dialect, .table = table, .taker = taker, .lax = flags & DEFINITION_LAX, .bag = bag, .error = e };
+        Reader r = { .dialect = dialect,
+                     .table = table,
+                     .taker = taker,
+                     .lax = flags & DEFINITION_LAX,
+                     .bag = bag,
+                     .error = e };
         int k;
 
         if (!bag)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "xml-tree.h"
 
-#include <ctype.h>
+#include <libxml/SAX2.h>
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
-#include <libxml/SAX2.h>
 
 #include "definition.h"
 
@@ -19,7 +18,7 @@ static const struct {
 
 const char *xml_namespace(const char *name)
 {
-        FOREACH_ELEMENT(n, namespaces) {
+        FOREACH_ELEMENT (n, namespaces) {
                 const char *rest = startswith(name, n->prefix);
 
                 if (rest && *rest == ':')
@@ -30,7 +29,7 @@ const char *xml_namespace(const char *name)
 
 static const char *known_prefix(const xmlNs *ns)
 {
-        FOREACH_ELEMENT(n, namespaces)
+        FOREACH_ELEMENT (n, namespaces)
                 if (streq((const char *)ns->href, n->uri))
                         return n->prefix;
         return NULL;
@@ -42,7 +41,8 @@ char *xml_place(const char *parent, char separator, const xmlNs *ns, const xmlCh
         char between[2] = { *parent || separator == '@' ? separator : '\0', '\0' };
         char *place;
 
-        if (asprintf(&place, "%s%s%s%s%s", parent, between, ns ? (prefix ?: "?") : "", ns ? ":" : "", name) < 0)
+        if (asprintf(&place, "%s%s%s%s%s", parent, between, ns ? (prefix ?: "?") : "", ns ? ":" : "", name) <
+            0)
                 return NULL;
         return place;
 }
@@ -67,13 +67,15 @@ static void guard_refuse(xmlParserCtxt *context, const char *refusal)
         xmlStopParser(context);
 }
 
-static void guard_doctype(void *userdata, const xmlChar *name, const xmlChar *external, const xmlChar *system)
+static void guard_doctype(void *userdata, const xmlChar *name, const xmlChar *external,
+                          const xmlChar *system)
 {
         guard_refuse(userdata, "a document type declaration is not allowed; remove <!DOCTYPE ...>");
 }
 
-static void guard_start(void *userdata, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int n_namespaces,
-                        const xmlChar **ns, int n_attributes, int n_defaulted, const xmlChar **attributes)
+static void guard_start(void *userdata, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,
+                        int n_namespaces, const xmlChar **ns, int n_attributes, int n_defaulted,
+                        const xmlChar **attributes)
 {
         xmlParserCtxt *context = userdata;
         Guard *guard = context->_private;
@@ -106,7 +108,8 @@ static int parse_error(const xmlParserCtxt *context, const Guard *guard, Error *
                 return error_set(e, ERROR_NO_MEMORY, "out of memory");
         if (length == 0 || !xml_text_is_valid(error->message))
                 return error_set(e, ERROR_INVALID_DEFINITION, "line %d: not well-formed XML", error->line);
-        return error_set(e, ERROR_INVALID_DEFINITION, "line %d: not well-formed XML: %.*s", error->line, length, error->message);
+        return error_set(e, ERROR_INVALID_DEFINITION, "line %d: not well-formed XML: %.*s", error->line,
+                         length, error->message);
 }
 
 static void context_free(xmlParserCtxt *context)
@@ -123,7 +126,8 @@ int xml_parse(const char *xml, size_t size, const char *root, xmlDoc **ret, Erro
         xmlNode *top;
 
         if (size > POOL_XML_BYTES_MAX)
-                return error_set(e, ERROR_INVALID_DEFINITION, "the document is larger than %u bytes", POOL_XML_BYTES_MAX);
+                return error_set(e, ERROR_INVALID_DEFINITION, "the document is larger than %u bytes",
+                                 POOL_XML_BYTES_MAX);
 
         context = xmlNewParserCtxt();
         if (!context)
@@ -136,15 +140,15 @@ int xml_parse(const char *xml, size_t size, const char *root, xmlDoc **ret, Erro
         context->_private = &guard;
 
         doc = xmlCtxtReadMemory(context, xml, (int)size, NULL, NULL,
-                                XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOCDATA |
-                                        XML_PARSE_BIG_LINES);
+                                XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
+                                        XML_PARSE_NOCDATA | XML_PARSE_BIG_LINES);
         if (!doc || guard.refusal)
                 return parse_error(context, &guard, e);
 
         top = xmlDocGetRootElement(doc);
         if (!top || top->ns || !streq((const char *)top->name, root))
-                return error_set(e, ERROR_INVALID_DEFINITION, "line %ld: the document is not a <%s>", top ? xml_line(top) : 1,
-                                 root);
+                return error_set(e, ERROR_INVALID_DEFINITION, "line %ld: the document is not a <%s>",
+                                 top ? xml_line(top) : 1, root);
         *ret = TAKE_PTR(doc);
         return 0;
 }
@@ -178,7 +182,8 @@ static bool name_is(const xmlNs *ns, const xmlChar *local, const char *name)
         const char *uri = xml_namespace(name);
 
         if (uri)
-                return ns && streq((const char *)ns->href, uri) && streq((const char *)local, strchr(name, ':') + 1);
+                return ns && streq((const char *)ns->href, uri) &&
+                       streq((const char *)local, strchr(name, ':') + 1);
         return !ns && streq((const char *)local, name);
 }
 
@@ -261,20 +266,22 @@ static void print_element(FILE *f, const xmlNode *node, int indent)
                         print_text(f, (const char *)a->children->content, true);
                 fputc('\'', f);
         }
-        if (!node->children)
+        if (!node->children) {
                 fputs("/>\n", f);
-        else if (node->children->type == XML_TEXT_NODE && !*node->children->content)
-                fprintf(f, ">\n%*s</%s>\n", indent, "", name);
-        else if (node->children->type == XML_TEXT_NODE) {
-                fputc('>', f);
-                print_text(f, (const char *)node->children->content, false);
-                fprintf(f, "</%s>\n", name);
-        } else {
-                fputs(">\n", f);
-                for (const xmlNode *child = node->children; child; child = child->next)
-                        print_element(f, child, indent + 2);
-                fprintf(f, "%*s</%s>\n", indent, "", name);
+                return;
         }
+        fputc('>', f);
+        if (node->children == node->last && node->children->type == XML_TEXT_NODE &&
+            *node->children->content)
+                print_text(f, (const char *)node->children->content, false);
+        else {
+                fputc('\n', f);
+                for (const xmlNode *child = node->children; child; child = child->next)
+                        if (child->type == XML_ELEMENT_NODE)
+                                print_element(f, child, indent + 2);
+                fprintf(f, "%*s", indent, "");
+        }
+        fprintf(f, "</%s>\n", name);
 }
 
 int xml_print(const xmlNode *root, char **ret)

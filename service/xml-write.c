@@ -37,7 +37,7 @@ void xml_writer_free(XmlWriter *w)
         free(w);
 }
 
-/* Elements that the dialect does not have come last, our own options after them. */
+/* Elements that the dialect does not have come last. */
 static size_t rank_of(const Dialect *dialect, const char *place)
 {
         size_t n = strcspn(place, "@");
@@ -47,7 +47,7 @@ static size_t rank_of(const Dialect *dialect, const char *place)
         for (size_t i = 0; i < dialect->n_places; i++)
                 if (strncmp(dialect->places[i].place, place, n) == 0 && dialect->places[i].place[n] == '\0')
                         return i + 1;
-        return dialect->n_places + (startswith(place, OPTIONS_PLACE) ? 2 : 1);
+        return dialect->n_places + 1;
 }
 
 static int add_item(XmlWriter *w, const char *place, const char *text, bool again)
@@ -94,7 +94,8 @@ static int write_unit(XmlWriter *w, const char *place)
 {
         _cleanup_free_ char *unit_place = NULL;
         size_t rank = rank_of(w->dialect, place);
-        const char *unit = rank > 0 && rank <= w->dialect->n_places ? w->dialect->places[rank - 1].unit : NULL;
+        const char *unit =
+                rank > 0 && rank <= w->dialect->n_places ? w->dialect->places[rank - 1].unit : NULL;
 
         if (asprintf(&unit_place, "%s@unit", place) < 0) {
                 unit_place = NULL;
@@ -126,7 +127,8 @@ static int write_named(XmlWriter *w, const OptionSpec *spec, const char *text)
 }
 
 /* "a/b" + "c" is "a/b@c" */
-static int write_attribute(XmlWriter *w, const OptionPlace *p, const char *attribute, const char *text, bool again)
+static int write_attribute(XmlWriter *w, const OptionPlace *p, const char *attribute, const char *text,
+                           bool again)
 {
         _cleanup_free_ char *place = NULL;
 
@@ -137,13 +139,15 @@ static int write_attribute(XmlWriter *w, const OptionPlace *p, const char *attri
         return add_item(w, place, text, again);
 }
 
-/* HOST, HOST:PORT, [V6], [V6]:PORT */
+/* HOST, HOST:PORT, V6, [V6], [V6]:PORT */
 static int write_host(XmlWriter *w, const OptionPlace *p, const char *text)
 {
         const char *end = *text == '[' ? strchr(text, ']') : NULL, *colon = strchr(end ?: text, ':');
         _cleanup_free_ char *name = NULL;
         int r;
 
+        if (!end && colon && strchr(colon + 1, ':'))
+                colon = NULL; /* a bare IPv6 address */
         if (end)
                 name = strndup(text + 1, (size_t)(end - text - 1));
         else
@@ -235,7 +239,8 @@ int xml_write_options(XmlWriter *w, const OptionTable *table, const Bag *options
                 const Value *value = bag_get(options, spec->name);
                 int r;
 
-                if (!value || spec->flags & OPTION_SECRET || spec->type == OPTION_FD || (spec->xml && xml_has(w, spec->xml)))
+                if (!value || spec->flags & OPTION_SECRET || spec->type == OPTION_FD ||
+                    (spec->xml && xml_has(w, spec->xml)))
                         continue;
                 r = write_option(w, spec, value);
                 if (r < 0)
@@ -261,7 +266,8 @@ static xmlNode *last_child(const xmlNode *parent, const char *name)
         return NULL;
 }
 
-/* The prefix is part of the name here; each that is used is declared at the root, where libvirt declares them too. */
+/* The prefix is part of the name here; each that is used is declared at the root, where libvirt declares
+ * them too. */
 static int declare_prefix(xmlNode *root, const char *name)
 {
         _cleanup_free_ char *attribute = NULL;
@@ -321,7 +327,8 @@ static int place_item(xmlNode *root, const Item *item)
                 r = declare_prefix(root, attribute);
                 if (r < 0)
                         return r;
-                return xmlNewProp(node, (const xmlChar *)attribute, (const xmlChar *)item->text) ? 0 : -ENOMEM;
+                return xmlNewProp(node, (const xmlChar *)attribute, (const xmlChar *)item->text) ? 0
+                                                                                                 : -ENOMEM;
         }
         if (!item->text || node->children)
                 return 0;

@@ -33,7 +33,7 @@ typedef struct OptionSpec {
         OptionType type;
         uint32_t flags;
         const char *xml; /* place in libvirt's dialect: "target/path", "source/host@name"; an empty element that means yes: "features/lazy_refcounts?";
-                            NULL: <pk:option name= value=> of our namespace */
+                            a list of NAME=VALUE in two attributes: "rbd:config_opts/rbd:option@name=value"; NULL: <pk:option name= value=> of our namespace */
         const char *const *choices; /* OPTION_ENUM and OPTION_ID, NULL-terminated */
         const char *fallback;       /* the default as text, NULL: none */
         const char *help;           /* one sentence */
