@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "file-scan.h"
+
+#include <fcntl.h>
+#include <time.h>
+
+#include "file-entry.h"
+#include "file-snapshot.h"
+#include "util/fileio.h"
+#include "util/names.h"
+
+#define DIRECTORY_BUFFER (256u * 1024u)
+#define PROGRESS_ENTRIES 1000u
+
+/* Time stamps of files move in ticks of the kernel's clock: what was written in the same tick in which it
+ * was read may change once more without a trace (the rule of git's index). */
+#define TICK_USEC 20000u
+
+int file_each_entry(int dirfd, file_visit_t visit, void *userdata)
+{
+        _cleanup_free_ char *buffer = malloc(DIRECTORY_BUFFER);
+
+        if (!buffer)
+                return -ENOMEM;
+        if (lseek(dirfd, 0, SEEK_SET) < 0)
+                return -errno;
+        for (;;) {
+                ssize_t n = getdents64(dirfd, buffer, DIRECTORY_BUFFER);
+
+                if (n <= 0)
+                        return n < 0 ? -errno : 0;
+                for (char *p = buffer; p < buffer + n;) {
+                        const struct dirent64 *d = (const struct dirent64 *)p;
+                        const char *name = d->d_name;
+                        int r;
+
+                        p += d->d_reclen;
+                        if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2])))
+                                continue;
+                        r = visit(name, d->d_type, userdata);
+                        if (r != 0)
+                                return r;
+                }
+        }
+}
+
+typedef struct Scan {
+        FileRoot root;
+        SnapshotReader *last; /* NULL: the first scan */
+        SnapshotWriter now;
+        uint64_t start_usec, n;
+} Scan;
+
+static void scan_done(Scan *s)
+{
+        if (s->last)
+                snapshot_close(s->last);
+        snapshot_writer_done(&s->now);
+        file_root_done(&s->root);
+}
+
+static bool is_fresh(const Scan *s, const struct statx *st)
+{
+        uint64_t ctime_usec =
+                (uint64_t)MAX(st->stx_ctime.tv_sec, 0) * 1000000 + st->stx_ctime.tv_nsec / 1000;
+
+        return ctime_usec + TICK_USEC >= s->start_usec;
+}
+
+static int tell_vanished(Scan *s, const char *raw)
+{
+        _cleanup_free_ char *shown = name_escape(raw);
+
+        return shown ? ctx_vanished(s->root.ctx, shown) : -ENOMEM;
+}
+
+/* New, changed, or not to be compared. `then` is what the last scan saw, NULL: nothing. */
+static int scan_read(Scan *s, const char *raw, unsigned char type, const SnapshotRecord *then)
+{
+        _cleanup_entry_ FileEntry e = FILE_ENTRY_NULL;
+        int r;
+
+        r = file_entry_read(&s->root, raw, type, 0, &e);
+        if (r < 0)
+                return error_set_errno(ctx_error(s->root.ctx), r, "Cannot look at the files of pool %s",
+                                       ctx_pool_name(s->root.ctx));
+        if (r == 0)
+                return then && then->listed ? tell_vanished(s, raw) : 0;
+        r = ctx_volume(s->root.ctx, &e.info);
+        if (r < 0)
+                return r;
+        /* A link's own time stamps say nothing of the file behind it. */
+        return snapshot_add(&s->now, raw, &e.st, true, e.linked || e.error || is_fresh(s, &e.st));
+}
+
+static int scan_entry(const char *raw, unsigned char type, void *userdata)
+{
+        Scan *s = userdata;
+        const SnapshotRecord *then = NULL;
+        struct statx st;
+        int r = 0;
+
+        if (++s->n % PROGRESS_ENTRIES == 0) {
+                r = ctx_progress(s->root.ctx, s->n,
+                                 s->last ? MAX((uint64_t)snapshot_size(s->last), s->n) : 0);
+                if (r < 0)
+                        return r;
+        }
+        if (!s->last)
+                return scan_read(s, raw, type, NULL);
+        then = snapshot_find(s->last, raw, &r);
+        if (r < 0)
+                return r;
+        if (then && !then->again &&
+            statx(s->root.fd, raw, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, SNAPSHOT_STATX, &st) >= 0 &&
+            snapshot_matches(then, &st))
+                return snapshot_add_record(&s->now, then);
+        return scan_read(s, raw, type, then);
+}
+
+/* What the directory did not show. It may have been renamed under our eyes, so each is looked at once more.
+ */
+static int scan_missed(Scan *s)
+{
+        const SnapshotRecord *then;
+        size_t cursor = 0;
+        int r = 0;
+
+        while (r >= 0 && (then = snapshot_missed(s->last, &cursor)))
+                r = scan_read(s, then->name, DT_UNKNOWN, then);
+        return r;
+}
+
+int file_scan(Ctx *c, int snapshot, int *ret_snapshot)
+{
+        _cleanup_(scan_done) Scan s = { .root = FILE_ROOT_NULL, .start_usec = now_usec(CLOCK_REALTIME) };
+        int r;
+
+        r = ctx_need_job(c);
+        if (r < 0)
+                return r;
+        r = file_root_open(c, &s.root);
+        if (r < 0)
+                return r;
+        if (snapshot >= 0 && (r = snapshot_open(snapshot, &s.last)) < 0)
+                return error_set(ctx_error(c), ERROR_CHANGED,
+                                 "What the last refresh of pool %s left cannot be read: %s",
+                                 ctx_pool_name(c), strerror(-r));
+        ctx_ready(c);
+        r = file_each_entry(s.root.fd, scan_entry, &s);
+        if (r >= 0 && s.last)
+                r = scan_missed(&s);
+        if (r >= 0)
+                r = snapshot_finish(&s.now);
+        if (r < 0)
+                return error_set_errno(ctx_error(c), r, "Cannot read directory %s", s.root.path);
+        *ret_snapshot = r;
+        return 0;
+}
