@@ -71,6 +71,8 @@ bool name_needs_escape(const char *raw)
         return strchr(raw, '\\') || !text_is_printable(raw);
 }
 
+static const char hex_digits[] = "0123456789abcdef";
+
 char *name_escape(const char *raw)
 {
         char *shown = malloc(strlen(raw) * 4 + 1), *out = shown;
@@ -81,7 +83,10 @@ char *name_escape(const char *raw)
                 size_t n = *p == '\\' ? 0 : printable_length(p);
 
                 if (n == 0) {
-                        out += sprintf(out, "\\x%02x", (unsigned char)*p++);
+                        *out++ = '\\';
+                        *out++ = 'x';
+                        *out++ = hex_digits[(unsigned char)*p >> 4];
+                        *out++ = hex_digits[(unsigned char)*p++ & 15];
                         continue;
                 }
                 out = mempcpy(out, p, n);
@@ -179,8 +184,10 @@ void uuid_generate_text(char ret[37])
         for (size_t i = 0; i < sizeof(id); i++) {
                 if (is_hyphen_place(n))
                         ret[n++] = '-';
-                n += (size_t)sprintf(ret + n, "%02x", id[i]);
+                ret[n++] = hex_digits[id[i] >> 4];
+                ret[n++] = hex_digits[id[i] & 15];
         }
+        ret[n] = '\0';
 }
 
 char *path_clean(const char *path)

@@ -35,9 +35,28 @@ char *object_path_job(uint64_t id)
         return asprintf(&path, OBJECT_JOBS "/%" PRIu64, id) < 0 ? NULL : path;
 }
 
+/* sd_bus_path_decode() also takes the prefix alone, several labels at once and needless escapes: here each
+ * object has one path. 1, 0: not such a path, -ENOMEM. */
+static int decode(const char *prefix, const char *path, char **ret)
+{
+        _cleanup_free_ char *name = NULL, *again = NULL;
+        int r;
+
+        r = sd_bus_path_decode(path, prefix, &name);
+        if (r <= 0 || isempty(name))
+                return r < 0 ? r : 0;
+        again = encode(prefix, name);
+        if (!again)
+                return -ENOMEM;
+        if (!streq(again, path))
+                return 0;
+        *ret = TAKE_PTR(name);
+        return 1;
+}
+
 int object_path_to_pool(const char *path, char **ret_pool)
 {
-        return sd_bus_path_decode(path, OBJECT_POOLS, ret_pool);
+        return decode(OBJECT_POOLS, path, ret_pool);
 }
 
 int object_path_to_volume(const char *path, char **ret_pool, char **ret_volume)
@@ -52,9 +71,9 @@ int object_path_to_volume(const char *path, char **ret_pool, char **ret_volume)
         prefix = strndup(path, (size_t)(slash - path));
         if (!prefix)
                 return -ENOMEM;
-        r = sd_bus_path_decode(prefix, OBJECT_VOLUMES, &pool);
+        r = decode(OBJECT_VOLUMES, prefix, &pool);
         if (r > 0)
-                r = sd_bus_path_decode(path, prefix, ret_volume);
+                r = decode(prefix, path, ret_volume);
         if (r > 0)
                 *ret_pool = TAKE_PTR(pool);
         return r;
@@ -70,7 +89,7 @@ int object_path_to_job(const char *path, uint64_t *ret_id)
                 return 0;
         errno = 0;
         id = strtoull(number, &end, 10);
-        if (errno != 0 || *end)
+        if (errno != 0 || *end || (*number == '0' && number[1]))
                 return 0;
         *ret_id = id;
         return 1;
