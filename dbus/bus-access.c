@@ -119,8 +119,8 @@ int manager_method_check_authorized(sd_bus_message *m, void *userdata, sd_bus_er
         _cleanup_strv_ char **actions = NULL;
         _cleanup_call_ Call c = {};
         const char *path;
-        Volume *v;
-        Pool *p;
+        Volume *v = NULL;
+        Pool *p = NULL;
         int r;
 
         r = call_begin(b->manager, m, &c, ret_error);

@@ -245,8 +245,8 @@ static int method_list_pools(sd_bus_message *m, void *userdata, sd_bus_error *re
 {
         Bus *b = userdata;
         _cleanup_call_ Call c = {};
-        const char *type;
-        PoolState state;
+        const char *type = NULL;
+        PoolState state = _POOL_STATE_MAX;
         int r;
 
         r = call_begin(b->manager, m, &c, ret_error);
