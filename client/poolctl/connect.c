@@ -43,12 +43,11 @@ int poolctl_connect(Poolctl *p, Error *e)
         } else if (given(p, SWITCH_USER)) {
                 r = sd_bus_open_user(&p->bus);
                 if (r < 0)
-                        return error_set_errno(e, r,
-                                               "cannot reach the user's bus; is there a login session?");
+                        return error_set_errno(e, r, "cannot reach the user's bus");
         } else {
                 r = sd_bus_open_system(&p->bus);
                 if (r < 0)
-                        return error_set_errno(e, r, "cannot reach the system bus; is D-Bus running?");
+                        return error_set_errno(e, r, "cannot reach the system bus");
                 if (p->ask)
                         agent_open();
         }

@@ -2,6 +2,7 @@
 /* `poolctl volumes`. */
 #include "output.h"
 #include "volume-list.h"
+#include "volume-rows.h"
 
 static const Switch filters[] = { SWITCH_PATTERN, SWITCH_FORMAT, SWITCH_TYPE };
 
@@ -88,7 +89,7 @@ ExitStatus verb_volumes(Poolctl *p, char **words, size_t n)
 
         if (!list)
                 return out_of_memory();
-        if (volume_list_sort(list, sort, given(p, SWITCH_REVERSE)) < 0)
+        if (volume_rows_sort(list, sort, given(p, SWITCH_REVERSE)) < 0)
                 return usage("--sort is %s, not \"%s\"", switch_table[SWITCH_SORT].value, sort);
         if (n == 0 && read_all_pools(p, list, &e) < 0)
                 return fail(&e, "cannot list the volumes");
@@ -106,7 +107,7 @@ ExitStatus verb_volumes(Poolctl *p, char **words, size_t n)
         }
         if (n > 0 && status != STATUS_DONE && json_object_array_length(list) == 0)
                 return status;
-        (void)volume_list_sort(list, sort, given(p, SWITCH_REVERSE));
+        (void)volume_rows_sort(list, sort, given(p, SWITCH_REVERSE));
         if (p->json != JSON_OFF)
                 (void)print_json(p, list);
         else if (print_volumes(p, list) != STATUS_DONE)

@@ -9,6 +9,7 @@
 #include "poolctl.h"
 #include "text.h"
 
+#define HELP_COLUMN 34
 #define ANY UINT_MAX
 #define S(id) SWITCH_BIT(id)
 #define JOB_SWITCHES (S(NO_WAIT))
@@ -75,8 +76,19 @@ static void print_switches(uint64_t set)
                 if ((set & (UINT64_C(1) << s)) && switch_table[s].help) {
                         _cleanup_free_ char *text = switch_to_string(s);
 
-                        printf("  %-26s %s\n", text ?: switch_table[s].name, switch_table[s].help);
+                        printf("  %-31s %s\n", text ?: switch_table[s].name, switch_table[s].help);
                 }
+}
+
+/* A synopsis that is too long for its column has the help below it. */
+static void help_line(const Verb *v)
+{
+        int n = printf("  %s%s%s", v->name, *v->synopsis ? " " : "", v->synopsis);
+
+        if (n >= HELP_COLUMN)
+                printf("\n%*s%s\n", HELP_COLUMN, "", v->help);
+        else
+                printf("%*s%s\n", HELP_COLUMN - n, "", v->help);
 }
 
 static void help_all(void)
@@ -84,7 +96,7 @@ static void help_all(void)
         printf("poolctl [SWITCHES] VERB ...\n\nKeep the storage pools and volumes of virtual "
                "machines.\n\nVerbs:\n");
         FOREACH_ELEMENT (v, verbs)
-                printf("  %s%s%s\n%*s%s\n", v->name, *v->synopsis ? " " : "", v->synopsis, 29, "", v->help);
+                help_line(v);
         printf("\nSwitches of every verb:\n");
         print_switches(SWITCHES_COMMON);
         printf("\n\"poolctl help VERB\" shows the switches of one verb; see poolctl(1) for all.\n");

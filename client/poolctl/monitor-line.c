@@ -14,6 +14,8 @@ static void print_shown(FILE *f, const char *before, const char *text)
 
 static void print_data(json_object *data, FILE *f)
 {
+        if (!data)
+                return;
         json_object_object_foreach(data, key, value)
         {
                 print_shown(f, " ", key);

@@ -5,34 +5,10 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include "shell-quote.h"
 #include "util/bag.h"
 
 #define SSH_FAILED 255 /* ssh(1), EXIT STATUS */
-
-char *remote_command_line(char *const *words)
-{
-        size_t size = 1;
-        char *line, *out;
-
-        for (char *const *w = words; *w; w++)
-                size += strlen(*w) * 4 + 3; /* every character may be a quote: '\'' */
-        out = line = malloc(size);
-        if (!line)
-                return NULL;
-        for (char *const *w = words; *w; w++) {
-                if (w != words)
-                        *out++ = ' ';
-                *out++ = '\'';
-                for (const char *c = *w; *c; c++)
-                        if (*c == '\'')
-                                out = stpcpy(out, "'\\''");
-                        else
-                                *out++ = *c;
-                *out++ = '\'';
-        }
-        *out = 0;
-        return line;
-}
 
 static int add_switch(char ***line, const Poolctl *p, Switch s)
 {
@@ -108,7 +84,7 @@ ExitStatus remote_create(Poolctl *p, char **words, size_t n)
         }
         if (build_command(p, words, n, &line) < 0)
                 return out_of_memory();
-        command = remote_command_line(line);
+        command = shell_quote(line);
         if (!command)
                 return out_of_memory();
         r = spawn_ssh(host, command, input, &pid);

@@ -5,8 +5,5 @@
 
 #include "poolctl.h"
 
-/* The command line for ssh's remote shell, each word quoted; a new string. */
-char *remote_command_line(char *const *words);
-
 /* `poolctl create` of an encrypted volume on --host, its passphrase file being read here. */
 ExitStatus remote_create(Poolctl *p, char **words, size_t n);

@@ -11,10 +11,3 @@ int volume_list_read(Poolctl *p, const ObjectName *pool, json_object *ret, Error
 /* Appends those that match the filters ("pattern", "format", "type"), page by page with ListVolumes; these
  * have the members Name, Capacity, Allocation, MTimeUSec, Format, Type and Creator only. */
 int volume_list_read_filtered(Poolctl *p, const ObjectName *pool, Bag *filters, json_object *ret, Error *e);
-
-/* Lines of JSON objects, as DumpVolumes hands out; each gets a member "Pool". -EBADMSG for anything else. */
-int volume_list_parse(const char *text, size_t size, const char *pool, json_object *ret);
-
-/* Orders by "name", "capacity", "allocation" or "mtime", and then by pool and name. -EINVAL for another key.
- */
-int volume_list_sort(json_object *list, const char *key, bool reverse);
