@@ -103,7 +103,9 @@ typedef struct Command {
         size_t n_fds;
         const void *input; /* standard input, NULL: /dev/null */
         size_t input_size;
-        bool sandbox;            /* an image tool on hostile data: see sandbox.c */
+        bool sandbox;            /* an image tool on hostile data: see sandbox.h */
+        bool skip_sync;          /* with sandbox: its fsync() does nothing; for an image that nobody sees before the worker
+                                    has synced it */
         uint64_t output_size_max; /* RLIMIT_FSIZE of the tool, 0: no limit */
         unsigned timeout_sec;    /* 0: 60 s */
         void (*output_line)(Ctx *c, const char *line, void *userdata); /* for progress; NULL: collected */

@@ -165,7 +165,7 @@ static int ask(int fd /* taken */, Bag **ret, Error *e)
         if (r >= 0)
                 r = sd_bus_start(bus);
         if (r >= 0)
-                r = sd_bus_message_new_method_call(bus, &m, NULL, WORKER_PATH, WORKER_INTERFACE, "Call");
+                r = sd_bus_message_new_method_call(bus, &m, NULL, WORKER_OBJECT, WORKER_INTERFACE, "Call");
         if (r >= 0)
                 r = sd_bus_message_append(m, "ssa{sv}", "describe", "", 0);
         if (r >= 0)

@@ -340,13 +340,13 @@ static int connect_bus(Worker *w, int fd /* taken */)
         (void)sd_bus_set_method_call_timeout(w->bus, UINT64_MAX);
         r = sd_bus_start(w->bus);
         if (r >= 0)
-                r = sd_bus_match_signal(w->bus, NULL, NULL, WORKER_PATH, WORKER_INTERFACE, "Ready", on_ready,
+                r = sd_bus_match_signal(w->bus, NULL, NULL, WORKER_OBJECT, WORKER_INTERFACE, "Ready", on_ready,
                                         w);
         if (r >= 0)
-                r = sd_bus_match_signal(w->bus, NULL, NULL, WORKER_PATH, WORKER_INTERFACE, "Progress",
+                r = sd_bus_match_signal(w->bus, NULL, NULL, WORKER_OBJECT, WORKER_INTERFACE, "Progress",
                                         on_progress, w);
         if (r >= 0)
-                r = sd_bus_match_signal(w->bus, NULL, NULL, WORKER_PATH, WORKER_INTERFACE, "Volumes",
+                r = sd_bus_match_signal(w->bus, NULL, NULL, WORKER_OBJECT, WORKER_INTERFACE, "Volumes",
                                         on_volumes, w);
         if (r >= 0)
                 r = sd_bus_match_signal(w->bus, NULL, NULL, "/org/freedesktop/DBus/Local",
@@ -417,7 +417,7 @@ int worker_call(Worker *w, const char *operation, const char *volume, const Bag 
         if (!c)
                 return error_set(e, ERROR_NO_MEMORY, "out of memory");
         *c = (Call){ .worker = w, .reply = reply, .userdata = userdata };
-        r = sd_bus_message_new_method_call(w->bus, &m, NULL, WORKER_PATH, WORKER_INTERFACE, "Call");
+        r = sd_bus_message_new_method_call(w->bus, &m, NULL, WORKER_OBJECT, WORKER_INTERFACE, "Call");
         if (r >= 0)
                 r = sd_bus_message_append(m, "ss", operation, volume ?: "");
         if (r >= 0)

@@ -4,7 +4,7 @@
 #pragma once
 
 #define WORKER_FD 3
-#define WORKER_PATH "/org/example/Storage/Worker"
+#define WORKER_OBJECT "/org/example/Storage/Worker"
 #define WORKER_INTERFACE "org.example.Storage.Worker"
 
 /* Methods of the worker:
