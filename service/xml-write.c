@@ -232,21 +232,52 @@ static int write_option(XmlWriter *w, const OptionSpec *spec, const Value *value
         }
 }
 
-int xml_write_options(XmlWriter *w, const OptionTable *table, const Bag *options)
+/* An attribute beside a list's has no element to stand in while the list is empty. */
+static bool is_homeless(const OptionTable *table, const OptionSpec *spec, const Bag *options)
+{
+        OptionPlace own = option_place(spec);
+
+        if (own.kind != KIND_ATTRIBUTE || option_is_list(spec))
+                return false;
+        for (size_t i = 0; i < table->n_specs; i++) {
+                OptionPlace other = option_place(table->specs + i);
+
+                if (option_is_list(table->specs + i) && other.element_length == own.element_length &&
+                    strncmp(other.element, own.element, own.element_length) == 0 &&
+                    strv_length(bag_get_strv(options, table->specs[i].name)) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Lists first: what stands beside them is put into their last element. */
+static int write_options(XmlWriter *w, const OptionTable *table, const Bag *options, bool lists)
 {
         for (size_t i = 0; i < table->n_specs; i++) {
-                const OptionSpec *spec = table->specs + i;
-                const Value *value = bag_get(options, spec->name);
+                OptionSpec spec = table->specs[i];
+                const Value *value = bag_get(options, spec.name);
                 int r;
 
-                if (!value || spec->flags & OPTION_SECRET || spec->type == OPTION_FD ||
-                    (spec->xml && xml_has(w, spec->xml)))
+                if (!value || option_is_list(&spec) != lists || spec.flags & OPTION_SECRET ||
+                    spec.type == OPTION_FD || (spec.xml && xml_has(w, spec.xml)))
                         continue;
-                r = write_option(w, spec, value);
+                if (is_homeless(table, &spec, options))
+                        spec.xml = NULL;
+                r = write_option(w, &spec, value);
                 if (r < 0)
                         return r;
         }
         return 0;
+}
+
+int xml_write_options(XmlWriter *w, const OptionTable *table, const Bag *options)
+{
+        int r;
+
+        r = write_options(w, table, options, true);
+        if (r < 0)
+                return r;
+        return write_options(w, table, options, false);
 }
 
 static int compare_items(const void *a, const void *b)
