@@ -131,12 +131,16 @@ static int read_all(const Bag *answer, Backends **ret, Error *e)
         return 0;
 }
 
-static int spawn(const char *worker, int socket, pid_t *ret)
+static int spawn(const char *worker, const char *directory, int socket, pid_t *ret)
 {
-        const char *argv[] = { worker, "--describe", "--socket", NULL };
+        const char *argv[5] = { worker, "--describe", "--socket" };
+        _cleanup_free_ char *option = NULL;
         posix_spawn_file_actions_t actions;
         int r;
 
+        if (directory && asprintf(&option, "--backend-dir=%s", directory) < 0)
+                return -ENOMEM;
+        argv[3] = option;
         if (posix_spawn_file_actions_init(&actions) != 0)
                 return -ENOMEM;
         r = -posix_spawn_file_actions_adddup2(&actions, socket, WORKER_FD);
@@ -179,7 +183,7 @@ static int ask(int fd /* taken */, Bag **ret, Error *e)
 }
 
 /* The one place where the daemon waits for a worker: at its start, before anybody can call. */
-int backends_load(const char *worker, Backends **ret, Error *e)
+int backends_load(const char *worker, const char *directory, Backends **ret, Error *e)
 {
         _cleanup_bag_ Bag *answer = NULL;
         int fds[2], r;
@@ -187,7 +191,7 @@ int backends_load(const char *worker, Backends **ret, Error *e)
 
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
                 return error_set_errno(e, errno, "Cannot make a socket");
-        r = spawn(worker, fds[1], &pid);
+        r = spawn(worker, directory, fds[1], &pid);
         safe_close(fds[1]);
         if (r < 0) {
                 safe_close(fds[0]);

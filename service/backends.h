@@ -13,8 +13,9 @@ typedef struct BackendInfo {
 
 typedef struct Backends Backends;
 
-/* Runs the worker once, with a deadline, and reads its answer. */
-int backends_load(const char *worker, Backends **ret, Error *e);
+/* Runs the worker once, with a deadline, and reads its answer. directory NULL: where the worker was
+ * installed. */
+int backends_load(const char *worker, const char *directory, Backends **ret, Error *e);
 void backends_free(Backends *b);
 DEFINE_CLEANUP(Backends *, backends_free)
 const BackendInfo *backends_find(const Backends *b, const char *name); /* NULL: none */

@@ -414,7 +414,7 @@ int manager_load(Manager *m, Error *e)
         _cleanup_free_ char *directory = active_directory(m);
         int r;
 
-        r = backends_load(m->config.worker, &m->backends, e);
+        r = backends_load(m->config.worker, m->config.backend_directory, &m->backends, e);
         if (r < 0)
                 return r;
         r = store_load(m->config.pool_directory, manager_pool_options, on_stored, on_bad, m);

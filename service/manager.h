@@ -32,10 +32,10 @@ typedef struct Observer {
 
 typedef struct ManagerConfig {
         bool user_mode;
-        const char *worker;            /* path of poolkeeper-worker */
-        const char *pool_directory;    /* definitions */
-        const char *state_directory;   /* /var/lib/poolkeeper */
-        const char *runtime_directory; /* /run/poolkeeper */
+        const char *worker, *backend_directory; /* path of poolkeeper-worker */
+        const char *pool_directory;             /* definitions */
+        const char *state_directory;            /* /var/lib/poolkeeper */
+        const char *runtime_directory;          /* /run/poolkeeper */
         uint64_t idle_usec;     /* session workers, and the daemon itself, leave after this; 0: never */
         uint64_t deadline_usec; /* a session operation that takes longer makes the pool unresponsive */
 } ManagerConfig;

@@ -21,6 +21,7 @@ static void print_help(void)
              "     --state=DIRECTORY     Keep what must survive a boot here\n"
              "     --runtime=DIRECTORY   Keep what ends with a boot here\n"
              "     --worker=PATH         Use this poolkeeper-worker\n"
+             "     --backends=DIRECTORY  Find backend modules here\n"
              "     --idle-timeout=SEC    Leave after so long without work (default 60, 0: never)\n"
              "     --deadline=SEC        A pool that does not answer for so long is unresponsive (default "
              "30)\n"
@@ -99,7 +100,20 @@ static int finish(Settings *s)
 
 int settings_parse(int argc, char **argv, Settings *ret)
 {
-        enum { VERSION = 256, USER, ADDRESS, CONFIG, STATE, RUNTIME, WORKER, IDLE, DEADLINE, LEVEL, TARGET };
+        enum {
+                VERSION = 256,
+                USER,
+                ADDRESS,
+                CONFIG,
+                STATE,
+                RUNTIME,
+                WORKER,
+                BACKENDS,
+                IDLE,
+                DEADLINE,
+                LEVEL,
+                TARGET
+        };
         static const struct option options[] = {
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, VERSION },
@@ -109,6 +123,7 @@ int settings_parse(int argc, char **argv, Settings *ret)
                 { "state", required_argument, NULL, STATE },
                 { "runtime", required_argument, NULL, RUNTIME },
                 { "worker", required_argument, NULL, WORKER },
+                { "backends", required_argument, NULL, BACKENDS },
                 { "idle-timeout", required_argument, NULL, IDLE },
                 { "deadline", required_argument, NULL, DEADLINE },
                 { "log-level", required_argument, NULL, LEVEL },
@@ -147,6 +162,9 @@ int settings_parse(int argc, char **argv, Settings *ret)
                         break;
                 case WORKER:
                         s.manager.worker = optarg;
+                        break;
+                case BACKENDS:
+                        s.manager.backend_directory = optarg;
                         break;
                 case IDLE:
                         r = parse_seconds("idle-timeout", optarg, true, &s.manager.idle_usec);

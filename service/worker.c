@@ -289,12 +289,19 @@ void workers_free(Manager *m)
 /* The worker's side of the socket becomes its descriptor 3; everything else of ours is close-on-exec. */
 static int spawn(Manager *m, WorkerKind kind, const char *backend, int socket, pid_t *ret)
 {
-        const char *argv[] = { m->config.worker, kind == WORKER_JOB ? "--job" : "--session", backend, NULL };
+        const char *argv[5] = { m->config.worker, kind == WORKER_JOB ? "--job" : "--session" };
+        _cleanup_free_ char *directory = NULL;
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         sigset_t none, all;
         int r;
 
+        if (m->config.backend_directory) {
+                if (asprintf(&directory, "--backend-dir=%s", m->config.backend_directory) < 0)
+                        return -ENOMEM;
+                argv[2] = directory;
+        }
+        argv[directory ? 3 : 2] = backend;
         sigemptyset(&none);
         sigfillset(&all);
         if (posix_spawn_file_actions_init(&actions) != 0)
@@ -340,8 +347,8 @@ static int connect_bus(Worker *w, int fd /* taken */)
         (void)sd_bus_set_method_call_timeout(w->bus, UINT64_MAX);
         r = sd_bus_start(w->bus);
         if (r >= 0)
-                r = sd_bus_match_signal(w->bus, NULL, NULL, WORKER_OBJECT, WORKER_INTERFACE, "Ready", on_ready,
-                                        w);
+                r = sd_bus_match_signal(w->bus, NULL, NULL, WORKER_OBJECT, WORKER_INTERFACE, "Ready",
+                                        on_ready, w);
         if (r >= 0)
                 r = sd_bus_match_signal(w->bus, NULL, NULL, WORKER_OBJECT, WORKER_INTERFACE, "Progress",
                                         on_progress, w);
