@@ -202,7 +202,7 @@ static int text_option(const Call *c, const char *key, const char **ret, sd_bus_
 
 static int read_pool_filter(Call *c, const char **ret_type, PoolState *ret_state, sd_bus_error *ret_error)
 {
-        const char *state;
+        const char *state = NULL;
         int r;
 
         r = call_read_options(c, (const char *[]){ "state", "type", NULL }, ret_error);
