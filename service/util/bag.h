@@ -41,13 +41,14 @@ typedef struct Value {
 
 Bag *bag_new(void); /* NULL: out of memory */
 void bag_free(Bag *b);
-Bag *bag_copy(const Bag *b); /* descriptors are duplicated (F_DUPFD_CLOEXEC) */
+Bag *bag_copy(const Bag *b);                /* descriptors are duplicated (F_DUPFD_CLOEXEC) */
 bool bag_equal(const Bag *a, const Bag *b); /* same keys and values in any order; descriptors never equal */
 DEFINE_CLEANUP(Bag *, bag_free)
 #define _cleanup_bag_ _cleanup_(bag_freep)
 
 /* Setters copy the value and replace an earlier one of that key. NULL strings remove the key.
- * They return 0 or -ENOMEM; b may be NULL, which is -ENOMEM, so that a failed bag_new() is found at the end of a chain. */
+ * They return 0 or -ENOMEM; b may be NULL, which is -ENOMEM, so that a failed bag_new() is found at the end
+ * of a chain. */
 int bag_set_string(Bag *b, const char *key, const char *value);
 int bag_set_stringf(Bag *b, const char *key, const char *format, ...) _printf_(3, 4);
 int bag_set_path(Bag *b, const char *key, const char *value);
@@ -59,11 +60,13 @@ int bag_set_strv(Bag *b, const char *key, char *const *value);
 int bag_add_strv(Bag *b, const char *key, const char *item); /* appends to the list of that key */
 int bag_set_fd(Bag *b, const char *key, int fd);             /* takes ownership of fd, also on failure */
 int bag_set_bag(Bag *b, const char *key, Bag *value);        /* takes ownership of value, also on failure */
-int bag_add_bag(Bag *b, const char *key, Bag *item);         /* appends to VALUE_BAGS; takes ownership, also on failure */
+int bag_add_bag(Bag *b, const char *key,
+                Bag *item); /* appends to VALUE_BAGS; takes ownership, also on failure */
 int bag_set_value(Bag *b, const char *key, const Value *value);
 void bag_remove(Bag *b, const char *key);
 
-/* Getters: borrowed values; NULL, false, or the fallback, when the key is absent or of another type. b may be NULL. */
+/* Getters: borrowed values; NULL, false, or the fallback, when the key is absent or of another type. b may
+ * be NULL. */
 const Value *bag_get(const Bag *b, const char *key);
 bool bag_has(const Bag *b, const char *key);
 const char *bag_get_string(const Bag *b, const char *key); /* also VALUE_PATH */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Logging with journal fields. Only the daemon's deciding code and main programs log; libraries return errors. */
+/* Logging with journal fields. Only the daemon's deciding code and main programs log; libraries return
+ * errors. */
 #pragma once
 
 #include <syslog.h>
@@ -17,8 +18,8 @@ const char *log_identifier(void);
 typedef struct LogFields {
         const char *message_id; /* one of the MESSAGE_* below */
         const char *pool, *volume, *job;
-        const char *error;   /* the D-Bus error name */
-        uid_t caller;        /* CALLER_UID=; (uid_t)-1: none */
+        const char *error; /* the D-Bus error name */
+        uid_t caller;      /* CALLER_UID=; (uid_t)-1: none */
 } LogFields;
 
 #define LOG_NONE ((LogFields){ .caller = (uid_t)-1 })

@@ -23,29 +23,29 @@
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 
 /* Hands the pointer over and leaves NULL behind, so that the clean-up of this scope does nothing. */
-#define TAKE_PTR(p)                                                                                          \
-        ({                                                                                                   \
-                typeof(p) *_p = &(p);                                                                        \
-                typeof(p) _v = *_p;                                                                          \
-                *_p = NULL;                                                                                  \
-                _v;                                                                                          \
+#define TAKE_PTR(p)                   \
+        ({                            \
+                typeof(p) *_p = &(p); \
+                typeof(p) _v = *_p;   \
+                *_p = NULL;           \
+                _v;                   \
         })
 
 /* Hands the descriptor over and leaves -EBADF behind. */
-#define TAKE_FD(fd)                                                                                          \
-        ({                                                                                                   \
-                int *_p = &(fd);                                                                             \
-                int _v = *_p;                                                                                \
-                *_p = -EBADF;                                                                                \
-                _v;                                                                                          \
+#define TAKE_FD(fd)              \
+        ({                       \
+                int *_p = &(fd); \
+                int _v = *_p;    \
+                *_p = -EBADF;    \
+                _v;              \
         })
 
 /* Defines `xp`, a clean-up function for variables of type `type`, that calls `func` on non-NULL values. */
-#define DEFINE_CLEANUP(type, func)                                                                           \
-        static inline void func##p(type *p)                                                                  \
-        {                                                                                                    \
-                if (*p)                                                                                      \
-                        func(*p);                                                                            \
+#define DEFINE_CLEANUP(type, func)          \
+        static inline void func##p(type *p) \
+        {                                   \
+                if (*p)                     \
+                        func(*p);           \
         }
 
 static inline void freep(void *p)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The private bus between poolkeeperd and poolkeeper-worker: sd-bus peer to peer on descriptor 3 of the worker, which is
- * the server side. Nobody else speaks it, so it may change with any release. */
+/* The private bus between poolkeeperd and poolkeeper-worker: sd-bus peer to peer on descriptor 3 of the
+ * worker, which is the server side. Nobody else speaks it, so it may change with any release. */
 #pragma once
 
 #define WORKER_FD 3
@@ -10,8 +10,8 @@
 /* Methods of the worker:
  *   Call(s operation, s volume, a{sv} args) -> a{sv} result, a(VOLUME) changed, as vanished
  * One operation of the table below on `volume` ("" for pool operations). Errors carry the names of error.h.
- * In a session worker, an operation that would be long answers WORKER_ERROR_NEEDS_JOB before any side effect, and the
- * daemon sends it again to a job worker. */
+ * In a session worker, an operation that would be long answers WORKER_ERROR_NEEDS_JOB before any side
+ * effect, and the daemon sends it again to a job worker. */
 #define WORKER_ERROR_NEEDS_JOB "org.example.Storage.Worker.NeedsJob"
 
 /* Signals of the worker, during a Call:
@@ -21,19 +21,15 @@
  */
 
 /* Operations and their args -> result. Every Call may also carry "sync" (b, default true) in args.
- *   describe    {} -> backends aa{sv}: name, summary, available b, reason s, features as, formats as (listed), create-formats as,
- *               capabilities as, pool-options aa{sv}, volume-options aa{sv}
- *   configure   pool s, uuid s, options a{sv} (the definition), user-mode b, state-directory s, runtime-directory s, job s -> {}
- *               first call on every worker that serves a pool
- *   start, stop, build (overwrite b, no-overwrite b), delete  {} -> space
- *   refresh     snapshot h (of the last refresh, absent at first) -> snapshot h, space, n-volumes t
- *   create      capacity t, options a{sv}, creator u -> space                changed: the new volume
- *   clone       source s (volume name), capacity t, options a{sv}, creator u -> space
- *   resize      capacity t, shrink b, allocate b -> space
- *   remove      dependents b -> space                                        vanished: what was removed
- *   stat        names as -> space                                            changed, vanished: as found now
- *   info        {} -> details a{sv}
- *   access      uid u -> allowed b, reason s
- *   watch       {} -> fd h, kind s ("inotify")
- *   undo        {} replays the intents of job s that died
- * "space" stands for: capacity t, allocation t, available t of the pool. */
+ *   describe    {} -> backends aa{sv}: name, summary, available b, reason s, features as, formats as
+ * (listed), create-formats as, capabilities as, pool-options aa{sv}, volume-options aa{sv} configure   pool
+ * s, uuid s, options a{sv} (the definition), user-mode b, state-directory s, runtime-directory s, job s ->
+ * {} first call on every worker that serves a pool start, stop, build (overwrite b, no-overwrite b), delete
+ * {} -> space refresh     snapshot h (of the last refresh, absent at first) -> snapshot h, space, n-volumes
+ * t create      capacity t, options a{sv}, creator u -> space                changed: the new volume clone
+ * source s (volume name), capacity t, options a{sv}, creator u -> space resize      capacity t, shrink b,
+ * allocate b -> space remove      dependents b -> space                                        vanished:
+ * what was removed stat        names as -> space                                            changed,
+ * vanished: as found now info        {} -> details a{sv} access      uid u -> allowed b, reason s watch {}
+ * -> fd h, kind s ("inotify") undo        {} replays the intents of job s that died "space" stands for:
+ * capacity t, allocation t, available t of the pool. */

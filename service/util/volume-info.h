@@ -42,7 +42,8 @@ typedef enum VolumeFlags {
         VOLUME_ENCRYPTED = 1 << 0,
         VOLUME_INCOMPLETE = 1 << 1, /* somebody else's half-made volume; can only be deleted */
         VOLUME_READ_ONLY = 1 << 2,
-        VOLUME_FOREIGN_LINKS = 1 << 3, /* more than one hard link: never resized, wiped, chowned, opened for writing */
+        VOLUME_FOREIGN_LINKS =
+                1 << 3, /* more than one hard link: never resized, wiped, chowned, opened for writing */
 } VolumeFlags;
 
 /* All strings are borrowed. Sizes in bytes, times in µs since the epoch. UINT64_MAX: not known. */
@@ -56,9 +57,9 @@ typedef struct VolumeInfo {
         uint64_t allocation;  /* taken from the pool */
         uint64_t physical;    /* apparent size of the file or device */
         uint64_t mtime_usec;
-        uint32_t creator; /* uid that made it through poolkeeper, UINT32_MAX: none known */
-        uint32_t uid, gid; /* owner of the file */
-        uint32_t mode;     /* permission bits */
+        uint32_t creator;    /* uid that made it through poolkeeper, UINT32_MAX: none known */
+        uint32_t uid, gid;   /* owner of the file */
+        uint32_t mode;       /* permission bits */
         const char *backing; /* backing file as written in the header, NULL: none */
         ImageFormat backing_format;
         const char *error; /* what is wrong with this volume, NULL: nothing */

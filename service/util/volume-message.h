@@ -7,9 +7,12 @@
 #include "volume-info.h"
 
 #define VOLUME_SIGNATURE "syyyutttuuuutsys"
-/* name type format detected flags capacity allocation physical creator uid gid mode mtime backing backing_format error */
+/* name type format detected flags capacity allocation physical creator uid gid mode mtime backing
+ * backing_format error */
 
-int volume_append_to_message(const VolumeInfo *v, sd_bus_message *m); /* one struct; the array is open already */
+int volume_append_to_message(const VolumeInfo *v,
+                             sd_bus_message *m); /* one struct; the array is open already */
 
-/* Reads the next struct of the array and checks it; strings are borrowed from m. 1: read, 0: end of array. */
+/* Reads the next struct of the array and checks it; strings are borrowed from m. 1: read, 0: end of array.
+ */
 int volume_read_from_message(sd_bus_message *m, VolumeInfo *ret, Error *e);
