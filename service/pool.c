@@ -173,6 +173,9 @@ char *pool_resolve_backing(const Pool *p, const char *backing)
         return strchr(rest, '/') ? NULL : name_escape(rest);
 }
 
+/* More are counted, not named. */
+#define DEPENDENTS_MAX 1025u
+
 size_t pool_dependents(const Pool *p, const char *volume, char ***ret)
 {
         VolumeCursor cursor;
@@ -186,8 +189,7 @@ size_t pool_dependents(const Pool *p, const char *volume, char ***ret)
 
                 if (!streq_ptr(base, volume) || streq(v->name, volume))
                         continue;
-                n++;
-                if (ret)
+                if (++n <= DEPENDENTS_MAX)
                         (void)strv_append(ret, v->name);
         }
         return n;

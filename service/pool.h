@@ -35,6 +35,7 @@ struct Pool {
         struct Watcher *watcher;                  /* watcher.c: news from outside */
         struct Recovery *recovery;                /* recovery.c: back-off */
         int snapshot;            /* what the last refresh saw, for the next one; -EBADF: none */
+        uint8_t scan; /* number of the last full scan */
         struct ScanGuard *guard; /* refresh.c: changes made while a refresh runs */
 };
 
@@ -71,7 +72,7 @@ void pool_tell_changed(Pool *p);
 /* Arguments of the first call on every worker of this pool; `job` marks what it makes. */
 int pool_worker_configuration(const Pool *p, const char *job, Bag **ret);
 
-/* How many volumes are backed by this one; the names of the first of them in *ret (may be NULL). */
+/* How many volumes are backed by this one; the names of the first thousand in *ret. */
 size_t pool_dependents(const Pool *p, const char *volume, char ***ret);
 /* The name of the volume in this pool that a backing path of its volumes means; NULL: none of ours. New
  * string. */

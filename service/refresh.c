@@ -12,6 +12,8 @@ typedef struct ScanGuard {
         char **recheck;   /* names that the scan and an operation tell different things of */
         size_t n_told;    /* differences told one by one so far */
         bool reset;       /* too many: one reset at the end */
+        bool full;        /* no snapshot to differ from */
+        bool known;       /* there were volumes before it */
 } ScanGuard;
 
 static void tell_added(Pool *p, Volume *v)
@@ -71,8 +73,10 @@ static void put(Pool *p, const VolumeInfo *info, ScanGuard *scan)
         bool added, changed;
         Volume *v;
 
-        if (volume_table_put(p->volumes, info, p->generation + 1, &v, &added, &changed) < 0 ||
-            !(added || changed))
+        if (volume_table_put(p->volumes, info, p->generation + 1, &v, &added, &changed) < 0)
+                return;
+        v->scan = p->scan;
+        if (!added && !changed)
                 return;
         p->generation++;
         if (added)
@@ -128,7 +132,7 @@ void pool_space_seen(Pool *p, const Bag *result)
         tell_pool(p);
 }
 
-int refresh_begin(Pool *p)
+int refresh_begin(Pool *p, bool full)
 {
         ScanGuard *g = calloc(1, sizeof(*g));
 
@@ -141,6 +145,10 @@ int refresh_begin(Pool *p)
                 return -ENOMEM;
         }
         refresh_abort(p);
+        g->full = full;
+        g->known = volume_table_size(p->volumes) > 0;
+        if (full)
+                p->scan++;
         p->guard = g;
         p->refreshing = true;
         tell_pool(p);
@@ -171,6 +179,27 @@ void refresh_vanished(Pool *p, const char *name)
                 drop(p, name, p->guard);
 }
 
+/* What a full scan did not see, and no operation made meanwhile, is gone. */
+static void drop_unseen(Pool *p)
+{
+        VolumeCursor cursor;
+        Volume *v = volume_table_first(p->volumes, NULL, &cursor);
+
+        while (v) {
+                _cleanup_free_ char *name = NULL;
+
+                if (v->scan == p->scan || v->generation > p->guard->start) {
+                        v = volume_table_next(p->volumes, &cursor);
+                        continue;
+                }
+                name = strdup(v->name);
+                if (!name)
+                        return;
+                drop(p, name, p->guard);
+                v = volume_table_first(p->volumes, name, &cursor);
+        }
+}
+
 static void guard_free(ScanGuard *g)
 {
         hashmap_free(g->removed);
@@ -197,6 +226,8 @@ void refresh_end(Pool *p, Bag *result)
 {
         char **recheck = p->guard ? TAKE_PTR(p->guard->recheck) : NULL;
 
+        if (p->guard && p->guard->full && p->guard->known)
+                drop_unseen(p);
         safe_close(p->snapshot);
         p->snapshot = -EBADF;
         refresh_abort(p);
@@ -222,7 +253,8 @@ void pool_clear_volumes(Pool *p)
         p->volumes = empty;
         manager_count_volumes(p->manager, -(ssize_t)n);
         if (n <= VOLUME_SIGNALS_MAX)
-                for (Volume *v = volume_table_first(old, NULL, &cursor); v; v = volume_table_next(old, &cursor))
+                for (Volume *v = volume_table_first(old, NULL, &cursor); v;
+                     v = volume_table_next(old, &cursor))
                         tell_removed(p, v->name);
         else
                 tell_reset(p);

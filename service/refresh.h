@@ -11,7 +11,8 @@ void pool_volume_gone(Pool *p, const char *name);
 void pool_space_seen(Pool *p, const Bag *result); /* keys capacity, allocation, available; absent: no news */
 
 /* A scan of the whole pool. Between begin and end its findings come through the two below. */
-int refresh_begin(Pool *p);
+int refresh_begin(Pool *p,
+                  bool full); /* full: it tells of everything, so what it does not tell of is gone */
 void refresh_volume(Pool *p, const VolumeInfo *v);
 void refresh_vanished(Pool *p, const char *name);
 /* Takes the snapshot for the next scan out of the result; looks again at what changed under the scan. */

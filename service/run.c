@@ -39,6 +39,16 @@ static int add_step(Job *j, const char *operation, Bag *args)
         return 0;
 }
 
+/* With what the last scan saw it tells only of differences. */
+static int add_refresh(Job *j, const Pool *p)
+{
+        Bag *args = bag_new();
+
+        if (args && p->snapshot >= 0)
+                (void)bag_set_fd(args, "snapshot", fcntl(p->snapshot, F_DUPFD_CLOEXEC, 3));
+        return add_step(j, "refresh", args);
+}
+
 static int plan_start(Job *j, Pool *p)
 {
         int r = 0;
@@ -56,7 +66,7 @@ static int plan_start(Job *j, Pool *p)
         if (r >= 0 && backend_has_feature(p->backend, "watch"))
                 r = add_step(j, "watch", bag_new());
         if (r >= 0)
-                r = add_step(j, "refresh", bag_new());
+                r = add_refresh(j, p);
         return r;
 }
 
@@ -71,13 +81,8 @@ static int plan(Job *j, Pool *p)
                 return add_step(j, "build", TAKE_PTR(j->run->args));
         case OPERATION_POOL_DELETE:
                 return add_step(j, "delete", TAKE_PTR(j->run->args));
-        case OPERATION_POOL_REFRESH: {
-                Bag *args = bag_new();
-
-                if (args && p->snapshot >= 0)
-                        (void)bag_set_fd(args, "snapshot", fcntl(p->snapshot, F_DUPFD_CLOEXEC, 3));
-                return add_step(j, "refresh", args);
-        }
+        case OPERATION_POOL_REFRESH:
+                return add_refresh(j, p);
         case OPERATION_DISCOVER:
                 return add_step(j, "discover", TAKE_PTR(j->run->args));
         case OPERATION_VOLUME_CREATE:
@@ -353,7 +358,8 @@ static void next_step(Job *j)
         _cleanup_error_ Error e = ERROR_NULL;
         Pool *p = job_pool(j);
 
-        if (p && streq(step->operation, "refresh") && refresh_begin(p) < 0) {
+        if (p && streq(step->operation, "refresh") &&
+            refresh_begin(p, !bag_has(step->args, "snapshot")) < 0) {
                 fail(j, ERROR_NO_MEMORY, "out of memory");
                 return;
         }

@@ -16,6 +16,7 @@ typedef struct Volume {
         uint16_t mode;
         uint8_t type, format, detected, backing_format;
         uint8_t flags;
+        uint8_t scan; /* number of the last full scan that saw it */
         char name[];
 } Volume;
 
