@@ -81,10 +81,10 @@ class BusError(Exception):
     @classmethod
     def of(cls, error):
         name = Gio.DBusError.get_remote_error(error) or f"{error.domain}.{error.code}"
-        Gio.DBusError.strip_remote_error(error)
+        message = error.message.removeprefix(f"GDBus.Error:{name}: ")
         for prefix in (NAME + ".Error.", "org.freedesktop.DBus.Error."):
             name = name.removeprefix(prefix)
-        return cls(name, error.message)
+        return cls(name, message)
 
 
 def encode(label):

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A pool type for tests: plain files in target.path, and faults on request. The fault is "KIND OPERATION", in pool option
+ * "fault", or, so that it can change while the pool is up, as the content of the file of pool option "fault-file".
+ * OPERATION is an operation of protocol.h. Kinds:
+ *   fail     NoSpace                              job      is work for a job worker
+ *   crash    the worker ends by SIGABRT           slow     a job of 100 steps of 20 ms with progress, can be cancelled
+ *   hang     sleeps for ever, deaf to SIGTERM     intent   begins, writes down how to undo, then crashes
+ *   lie      tells of impossible volumes          tool     runs a tool that takes a minute, can be cancelled
+ *   orphan   leaves a tool behind that takes a minute */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "backend.h"
+#include "util/fileio.h"
+
+static const char *target(Ctx *c)
+{
+        return bag_get_string(ctx_options(c), "target.path") ?: "/nonexistent";
+}
+
+static int open_target(Ctx *c)
+{
+        int fd = open(target(c), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 ? error_set_errno(ctx_error(c), errno, "Cannot open %s", target(c)) : fd;
+}
+
+/* The kind of fault that is asked for at this operation; a new string or NULL. */
+static char *fault_of(Ctx *c, const char *operation)
+{
+        const char *option = bag_get_string(ctx_options(c), "fault"), *file = bag_get_string(ctx_options(c), "fault-file");
+        _cleanup_free_ char *text = NULL;
+        char *space;
+
+        if (file)
+                (void)read_file_at(AT_FDCWD, file, 1024, &text, NULL);
+        else if (option)
+                text = strdup(option);
+        if (!text)
+                return NULL;
+        text[strcspn(text, "\n")] = '\0';
+        space = strchr(text, ' ');
+        if (!space || !streq(space + 1, operation))
+                return NULL;
+        *space = '\0';
+        return TAKE_PTR(text);
+}
+
+static int tell_lies(Ctx *c)
+{
+        static const VolumeInfo lies[] = {
+                { .name = "../../etc/shadow", .type = VOLUME_FILE, .format = FORMAT_RAW },
+                { .name = "odd", .type = (VolumeType)77, .format = (ImageFormat)99, .error = "\xff\xfe" },
+        };
+
+        FOREACH_ELEMENT(v, lies) {
+                int r = ctx_volume(c, v);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int be_slow(Ctx *c)
+{
+        int r;
+
+        ctx_ready(c);
+        for (uint64_t i = 0; i <= 100; i++) {
+                r = ctx_progress(c, i << 20, 100 << 20);
+                if (r < 0)
+                        return r;
+                (void)usleep(20000);
+        }
+        return 0;
+}
+
+static int run_tool(Ctx *c, const char *const *argv)
+{
+        const Command command = { .argv = argv, .timeout_sec = 120 };
+
+        ctx_ready(c);
+        return command_run(c, &command, NULL);
+}
+
+static _Noreturn void hang(void)
+{
+        sigset_t all;
+
+        sigfillset(&all);
+        (void)sigprocmask(SIG_BLOCK, &all, NULL);
+        for (;;)
+                (void)pause();
+}
+
+/* The fault that is asked for at this operation. `name` is what the operation would leave half-made. */
+static int do_fault(Ctx *c, const char *operation, const char *name)
+{
+        _cleanup_free_ char *fault = fault_of(c, operation);
+        int r;
+
+        if (!fault)
+                return 0;
+        if (streq(fault, "fail"))
+                return error_set(ctx_error(c), ERROR_NO_SPACE, "asked to fail at %s", operation);
+        if (streq(fault, "crash"))
+                abort();
+        if (streq(fault, "hang"))
+                hang();
+        if (streq(fault, "lie"))
+                return tell_lies(c);
+        r = ctx_need_job(c); /* all others */
+        if (r < 0)
+                return r;
+        if (streq(fault, "slow"))
+                return be_slow(c);
+        if (streq(fault, "tool"))
+                return run_tool(c, (const char *const[]){ "sleep", "60", NULL });
+        if (streq(fault, "orphan"))
+                return run_tool(c, (const char *const[]){ "setsid", "--fork", "sleep", "60", NULL });
+        if (streq(fault, "intent")) {
+                _cleanup_close_ int directory = open_target(c);
+                _cleanup_close_ int half = -EBADF;
+
+                if (ctx_intent(c, "make", name) < 0)
+                        return -EIO;
+                half = openat(directory, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+                abort();
+        }
+        ctx_ready(c);
+        return 0;
+}
+
+static int tell_volume(Ctx *c, int directory, const char *name)
+{
+        struct stat st;
+        VolumeInfo v;
+
+        if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? ctx_vanished(c, name) : error_set_errno(ctx_error(c), errno, "Cannot look at %s", name);
+        v = (VolumeInfo){ .name = name,
+                          .type = VOLUME_FILE,
+                          .format = FORMAT_RAW,
+                          .detected = FORMAT_RAW,
+                          .capacity = (uint64_t)st.st_size,
+                          .allocation = (uint64_t)st.st_blocks * 512,
+                          .physical = (uint64_t)st.st_size,
+                          .mtime_usec = (uint64_t)st.st_mtim.tv_sec * 1000000,
+                          .creator = UINT32_MAX,
+                          .uid = st.st_uid,
+                          .gid = st.st_gid,
+                          .mode = st.st_mode & 0777 };
+        return ctx_volume(c, &v);
+}
+
+static int fake_available(Ctx *c)
+{
+        return 0;
+}
+
+static int fake_build(Ctx *c, bool overwrite)
+{
+        int r = do_fault(c, "build", NULL);
+
+        if (r >= 0)
+                r = mkdir_parents(target(c), 0755);
+        return r;
+}
+
+static int fake_start(Ctx *c)
+{
+        _cleanup_close_ int directory = -EBADF;
+        int r;
+
+        r = do_fault(c, "start", NULL);
+        if (r < 0)
+                return r;
+        directory = open_target(c);
+        return directory < 0 ? directory : 0;
+}
+
+static int fake_stop(Ctx *c)
+{
+        return do_fault(c, "stop", NULL);
+}
+
+static int fake_delete(Ctx *c)
+{
+        int r = do_fault(c, "delete", NULL);
+
+        return r < 0 ? r : rmdir(target(c)) < 0 ? -errno : 0;
+}
+
+/* Keeps no snapshot: always all of them. */
+static int fake_refresh(Ctx *c, int snapshot, int *ret_snapshot)
+{
+        struct dirent *entry;
+        DIR *d;
+        int r;
+
+        r = do_fault(c, "refresh", NULL);
+        if (r < 0)
+                return r;
+        d = opendir(target(c));
+        if (!d)
+                return error_set_errno(ctx_error(c), errno, "Cannot open %s", target(c));
+        while (r >= 0 && (entry = readdir(d)))
+                if (*entry->d_name != '.')
+                        r = tell_volume(c, dirfd(d), entry->d_name);
+        closedir(d);
+        return r;
+}
+
+static int fake_create(Ctx *c, const char *name, uint64_t capacity, const Bag *options, uid_t creator)
+{
+        _cleanup_close_ int directory = -EBADF, fd = -EBADF;
+        int r;
+
+        directory = open_target(c);
+        if (directory < 0)
+                return directory;
+        r = do_fault(c, "create", name);
+        if (r < 0)
+                return r;
+        fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0 && errno == EEXIST)
+                return error_set(ctx_error(c), ERROR_VOLUME_EXISTS, "Volume %s is there already", name);
+        if (fd < 0 || ftruncate(fd, (off_t)capacity) < 0)
+                return error_set_errno(ctx_error(c), errno, "Cannot make %s", name);
+        r = ctx_sync_later(c, fd);
+        if (r >= 0)
+                r = ctx_sync_later(c, directory);
+        return r < 0 ? r : tell_volume(c, directory, name);
+}
+
+static int fake_resize(Ctx *c, const char *name, uint64_t capacity, bool shrink, bool allocate)
+{
+        _cleanup_close_ int directory = -EBADF, fd = -EBADF;
+        int r;
+
+        r = do_fault(c, "resize", name);
+        if (r < 0)
+                return r;
+        directory = open_target(c);
+        if (directory < 0)
+                return directory;
+        fd = openat(directory, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || ftruncate(fd, (off_t)capacity) < 0)
+                return error_set_errno(ctx_error(c), errno, "Cannot resize %s", name);
+        r = ctx_sync_later(c, fd);
+        return r < 0 ? r : tell_volume(c, directory, name);
+}
+
+static int fake_remove(Ctx *c, const char *name, char *const *dependents)
+{
+        _cleanup_close_ int directory = -EBADF;
+        int r;
+
+        r = do_fault(c, "remove", name);
+        if (r < 0)
+                return r;
+        directory = open_target(c);
+        if (directory < 0)
+                return directory;
+        if (unlinkat(directory, name, 0) < 0)
+                return errno == ENOENT ? error_set(ctx_error(c), ERROR_NO_SUCH_VOLUME, "There is no volume %s", name) : -errno;
+        r = ctx_sync_later(c, directory);
+        return r < 0 ? r : ctx_vanished(c, name);
+}
+
+static int fake_stat(Ctx *c, const char *name)
+{
+        _cleanup_close_ int directory = -EBADF;
+        int r;
+
+        r = do_fault(c, "stat", name);
+        if (r < 0)
+                return r;
+        directory = open_target(c);
+        return directory < 0 ? directory : tell_volume(c, directory, name);
+}
+
+static int fake_space(Ctx *c, uint64_t *ret_capacity, uint64_t *ret_allocation, uint64_t *ret_available)
+{
+        struct statvfs s;
+
+        if (statvfs(target(c), &s) < 0)
+                return error_set_errno(ctx_error(c), errno, "Cannot look at %s", target(c));
+        *ret_capacity = s.f_blocks * s.f_frsize;
+        *ret_available = s.f_bavail * s.f_frsize;
+        *ret_allocation = *ret_capacity - s.f_bfree * s.f_frsize;
+        return 0;
+}
+
+static int fake_undo(Ctx *c, const char *step, const char *argument)
+{
+        _cleanup_close_ int directory = open_target(c);
+
+        if (directory < 0)
+                return directory;
+        return !streq(step, "make") || (unlinkat(directory, argument, 0) < 0 && errno != ENOENT) ? -EIO : 0;
+}
+
+static const OptionSpec pool_options[] = {
+        { .name = "target.path",
+          .type = OPTION_PATH,
+          .flags = OPTION_REQUIRED | OPTION_FIXED,
+          .xml = "target/path",
+          .help = "The directory." },
+        { .name = "fault", .type = OPTION_STRING, .help = "What goes wrong, and at which operation." },
+        { .name = "fault-file", .type = OPTION_PATH, .help = "A file that says the same." },
+};
+
+const Backend poolkeeper_backend = {
+        .name = "fake",
+        .summary = "a pool type for tests that fails as it is told",
+        .features = FEATURE_BUILD | FEATURE_DELETE | FEATURE_CREATE | FEATURE_RESIZE | FEATURE_SHRINK |
+                    FEATURE_VOLUME_DELETE | FEATURE_USER_MODE,
+        .pool_options = pool_options,
+        .n_pool_options = ELEMENTSOF(pool_options),
+        .formats = (const ImageFormat[]){ FORMAT_RAW, FORMAT_NONE },
+        .create_formats = (const ImageFormat[]){ FORMAT_RAW, FORMAT_NONE },
+        .capabilities = (const int[]){ 1 /* CAP_DAC_OVERRIDE */, -1 },
+        .available = fake_available,
+        .build = fake_build,
+        .start = fake_start,
+        .stop = fake_stop,
+        .delete = fake_delete,
+        .refresh = fake_refresh,
+        .volume_create = fake_create,
+        .volume_resize = fake_resize,
+        .volume_delete = fake_remove,
+        .volume_stat = fake_stat,
+        .space = fake_space,
+        .undo = fake_undo,
+};
