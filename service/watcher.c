@@ -60,13 +60,17 @@ static void settle_soon(Watcher *w)
                                                  SETTLE_USEC, 1000, on_settled, w);
 }
 
-static void take_name(Watcher *w, const char *raw)
+/* A change of attributes under an unknown name is no news: a file that appears has an event of its own. (One
+ * that is made by O_TMPFILE and linked is first told of under a made-up name.) */
+static void take_name(Watcher *w, const char *raw, uint32_t mask)
 {
         _cleanup_free_ char *name = NULL;
 
         if (startswith(raw, TEMPORARY_PREFIX))
                 return;
         name = name_escape(raw);
+        if (name && (mask & IN_ATTRIB) && !volume_table_get(w->pool->volumes, name))
+                return;
         if (!name || hashmap_size(w->names) >= NAMES_MAX)
                 w->overflow = true;
         else if (!hashmap_get(w->names, name) && hashmap_put(w->names, name, w) < 0)
@@ -99,7 +103,7 @@ static int on_readable(sd_event_source *s, int fd, uint32_t revents, void *userd
                         w->overflow = true;
                         settle_soon(w);
                 } else if (event->len > 0)
-                        take_name(w, event->name);
+                        take_name(w, event->name, event->mask);
         }
         return 0;
 }
