@@ -105,6 +105,7 @@ static void copies_are_equal(void)
                 CHECK(!bag_equal(b, other));
                 bag_remove(other, bag_key(b, i));
                 CHECK(!bag_equal(b, other));
+                CHECK(!bag_equal(other, b));
         }
         CHECK_OK(bag_add_strv(copy, "strv", "more"));
         CHECK(!bag_equal(b, copy));

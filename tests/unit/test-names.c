@@ -37,6 +37,8 @@ static void bad_names(void)
                 "\xed\xa0\x80" /* surrogate */,
                 "\xf4\x90\x80\x80" /* over U+10FFFF */,
                 "\xef\xbf\xbf" /* U+FFFF */,
+                "\xe0\x82\xa0" /* overlong */,
+                "\xf0\x80\x82\xa0",
                 "\xe0\x80\xaf",
                 "\xf8\x88\x80\x80\x80",
                 TEMPORARY_PREFIX "1",

@@ -30,6 +30,7 @@ static void other_paths(void)
 
         CHECK_EQ(object_path_to_pool(OBJECT_ROOT, &a), 0);
         CHECK_EQ(object_path_to_pool(OBJECT_POOLS, &a), 0);
+        CHECK_EQ(object_path_to_pool(OBJECT_POOLS "/_", &a), 0); /* an empty name */
         CHECK_EQ(object_path_to_pool(OBJECT_POOLS "/a/b", &a), 0);
         CHECK_EQ(object_path_to_pool(OBJECT_VOLUMES "/a", &a), 0);
         CHECK_EQ(object_path_to_pool(OBJECT_POOLS "/_61", &a), 0); /* an 'a' is not escaped */

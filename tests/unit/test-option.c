@@ -6,6 +6,8 @@
 static const OptionSpec specs[] = {
         { "target.path", OPTION_PATH, OPTION_REQUIRED, .help = "Where it is." },
         { .name = "size", .type = OPTION_SIZE },
+        { .name = "allocation", .type = OPTION_SIZE },
+        { .name = "allocations", .type = OPTION_SIZE },
         { .name = "symlinks", .type = OPTION_BOOL },
 };
 
@@ -42,6 +44,7 @@ static void unknown_names(void)
         check_message("target.paht", "unknown option 'target.paht': did you mean 'target.path'?");
         check_message("path", "unknown option 'path': did you mean 'target.path'?");
         check_message("symlink", "unknown option 'symlink': did you mean 'symlinks'?");
+        check_message("alocation", "unknown option 'alocation': did you mean 'allocation'?");
         check_message("colour", "unknown option 'colour'");
         check_message(
                 "target.path-that-is-far-longer-than-any-name-that-is-known-to-anybody",
