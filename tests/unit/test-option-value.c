@@ -8,21 +8,21 @@
 static const char *const choices[] = { "one", "two", NULL };
 
 static const OptionSpec specs[] = {
-        [OPTION_STRING] = { "string", OPTION_STRING },
-        [OPTION_BOOL] = { "bool", OPTION_BOOL },
-        [OPTION_SIZE] = { "size", OPTION_SIZE },
-        [OPTION_UINT] = { "uint", OPTION_UINT },
-        [OPTION_MODE] = { "mode", OPTION_MODE },
-        [OPTION_ID] = { "id", OPTION_ID },
-        [OPTION_PATH] = { "path", OPTION_PATH },
-        [OPTION_ENUM] = { "enum", OPTION_ENUM, .choices = choices },
-        [OPTION_STRV] = { "list", OPTION_STRV },
-        [OPTION_HOSTS] = { "hosts", OPTION_HOSTS },
-        [OPTION_RESERVE] = { "reserve", OPTION_RESERVE },
-        [OPTION_FD] = { "fd", OPTION_FD },
+        [OPTION_STRING] = { .name = "string", .type = OPTION_STRING },
+        [OPTION_BOOL] = { .name = "bool", .type = OPTION_BOOL },
+        [OPTION_SIZE] = { .name = "size", .type = OPTION_SIZE },
+        [OPTION_UINT] = { .name = "uint", .type = OPTION_UINT },
+        [OPTION_MODE] = { .name = "mode", .type = OPTION_MODE },
+        [OPTION_ID] = { .name = "id", .type = OPTION_ID },
+        [OPTION_PATH] = { .name = "path", .type = OPTION_PATH },
+        [OPTION_ENUM] = { .name = "enum", .type = OPTION_ENUM, .choices = choices },
+        [OPTION_STRV] = { .name = "list", .type = OPTION_STRV },
+        [OPTION_HOSTS] = { .name = "hosts", .type = OPTION_HOSTS },
+        [OPTION_RESERVE] = { .name = "reserve", .type = OPTION_RESERVE },
+        [OPTION_FD] = { .name = "fd", .type = OPTION_FD },
 };
 
-static const OptionSpec owner = { "owner", OPTION_ID, .choices = choices };
+static const OptionSpec owner = { .name = "owner", .type = OPTION_ID, .choices = choices };
 
 /* The text of a value that was set from text; NULL: nothing was set. */
 static void check_text(const OptionSpec *spec, const char *text, const char *wanted)
