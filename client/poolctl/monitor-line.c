@@ -12,12 +12,27 @@ static void print_shown(FILE *f, const char *before, const char *text)
         fprintf(f, "%s%s", before, shown ?: "?");
 }
 
-static void print_data(json_object *data, FILE *f)
+/* Of something new, people want to see what it is; JSON has the rest. */
+static bool is_told_of_new(const char *key)
+{
+        static const char *const keys[] = {
+                "Type", "Format", "Capacity", "State", "Operation", "CallerUID"
+        };
+
+        FOREACH_ELEMENT (k, keys)
+                if (streq(*k, key))
+                        return true;
+        return false;
+}
+
+static void print_data(json_object *data, bool new, FILE *f)
 {
         if (!data)
                 return;
         json_object_object_foreach(data, key, value)
         {
+                if (new && !is_told_of_new(key))
+                        continue;
                 print_shown(f, " ", key);
                 print_shown(f, "=",
                             json_object_is_type(value, json_type_string)
@@ -30,6 +45,7 @@ void monitor_line_print(json_object *event, JsonMode mode, FILE *f)
 {
         uint64_t usec = json_get_u64(event, "TimeUSec"), job = json_get_u64(event, "Job");
         const char *pool = json_get_string(event, "Pool"), *volume = json_get_string(event, "Volume");
+        const char *what = json_get_string(event, "Event") ?: "";
         time_t seconds = (time_t)(usec / 1000000);
         char clock[16] = "";
         struct tm tm;
@@ -40,13 +56,13 @@ void monitor_line_print(json_object *event, JsonMode mode, FILE *f)
         }
         if (localtime_r(&seconds, &tm))
                 strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
-        fprintf(f, "%s.%03u %s", clock, (unsigned)(usec % 1000000 / 1000), json_get_string(event, "Event"));
+        fprintf(f, "%s.%03u %s", clock, (unsigned)(usec % 1000000 / 1000), what);
+        if (job != UINT64_MAX)
+                fprintf(f, " %llu", (unsigned long long)job);
         if (pool)
                 print_shown(f, " ", pool);
         if (volume)
                 print_shown(f, "/", volume);
-        if (job != UINT64_MAX)
-                fprintf(f, " %llu", (unsigned long long)job);
-        print_data(json_object_object_get(event, "Data"), f);
+        print_data(json_object_object_get(event, "Data"), strstr(what, "-added") != NULL, f);
         fputc('\n', f);
 }

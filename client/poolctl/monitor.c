@@ -12,8 +12,19 @@ typedef struct Monitor {
         sd_event *event;
 } Monitor;
 
-/* One line: time, event, object, and the rest as NAME=VALUE; or one JSON object. `data` (may be NULL) is
- * taken. */
+/* The pool and volume that a job, when it is new, says it works on. */
+static int read_job_object(json_object *data, ObjectName *ret)
+{
+        json_object *objects = data ? json_object_object_get(data, "Objects") : NULL;
+        size_t n = json_object_is_type(objects, json_type_array) ? json_object_array_length(objects) : 0;
+
+        return n == 0 ? -ENODATA
+                      : object_name_from_path(
+                                json_object_get_string(json_object_array_get_idx(objects, MIN(n, 2u) - 1)),
+                                ret);
+}
+
+/* `data` (may be NULL) is taken. */
 static void tell(Monitor *m, const char *event, const char *path, json_object *data)
 {
         _cleanup_object_name_ ObjectName name = OBJECT_NAME_NULL;
@@ -26,12 +37,13 @@ static void tell(Monitor *m, const char *event, const char *path, json_object *d
                 o, "TimeUSec",
                 json_object_new_uint64((uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000));
         json_add_string(o, "Event", event);
-        if (path && object_name_from_path(path, &name) >= 0) {
+        if (path && object_path_to_job(path, &job) > 0)
+                json_object_object_add(o, "Job", json_object_new_uint64(job));
+        if (path && (object_name_from_path(path, &name) >= 0 || read_job_object(data, &name) >= 0)) {
                 json_add_string(o, "Pool", name.pool);
                 if (name.volume)
                         json_add_string(o, "Volume", name.volume);
-        } else if (path && object_path_to_job(path, &job) > 0)
-                json_object_object_add(o, "Job", json_object_new_uint64(job));
+        }
         if (data)
                 json_object_object_add(o, "Data", data);
         monitor_line_print(o, m->p->json, stdout);

@@ -60,7 +60,7 @@ static int add_value(Table *t, const char *key, json_object *value, const char *
 
                 if (ends_with(key, "USec"))
                         return table_add_time(t, n);
-                if (streq(key, "Mode"))
+                if (streq(key, "Mode") || ends_with(key, "mode"))
                         snprintf(text, sizeof(text), "%04llo", (unsigned long long)n);
                 else if (is_size(key, sizes) && n >= 1024)
                         snprintf(text, sizeof(text), "%s (%llu)", size_format(n, size),
@@ -72,7 +72,7 @@ static int add_value(Table *t, const char *key, json_object *value, const char *
         return table_add(t, json_object_get_string(value));
 }
 
-static int add_members(Table *t, json_object *o, const char *prefix, const char *const *sizes)
+static int add_members(Table *t, json_object *o, const char *const *sizes)
 {
         int r = 0;
 
@@ -82,12 +82,12 @@ static int add_members(Table *t, json_object *o, const char *prefix, const char 
 
                 if (!value)
                         continue;
-                if (asprintf(&name, "%s%s", prefix, key) < 0) {
-                        name = NULL;
+                /* A time is shown as one, not as a number of µs. */
+                name = ends_with(key, "USec") ? strndup(key, strlen(key) - 4) : strdup(key);
+                if (!name)
                         return -ENOMEM;
-                }
                 if (json_object_is_type(value, json_type_object)) {
-                        r = add_members(t, value, "", sizes);
+                        r = add_members(t, value, sizes);
                 } else if (json_object_is_type(value, json_type_array)) {
                         list = join(value);
                         if (!list)
@@ -114,7 +114,7 @@ ExitStatus print_members(json_object *o, const char *const *sizes)
         static const Column columns[] = { { "NAME", COLUMN_RIGHT }, { "VALUE", 0 } };
         _cleanup_table_ Table *t = table_new(columns, ELEMENTSOF(columns));
 
-        if (!t || add_members(t, o, "", sizes) < 0 || table_print_vertical(t, stdout) < 0)
+        if (!t || add_members(t, o, sizes) < 0 || table_print_vertical(t, stdout) < 0)
                 return out_of_memory();
         return STATUS_DONE;
 }

@@ -107,6 +107,19 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *ret
         return w->path ? sd_event_exit(w->event, 0) : 0;
 }
 
+/* A job that cannot be cancelled goes on, and is waited for; a second Ctrl-C leaves it alone. */
+static int on_cancel_answer(sd_bus_message *m, void *userdata, sd_bus_error *reterr)
+{
+        const sd_bus_error *error = sd_bus_message_get_error(m);
+
+        if (error) {
+                erase(userdata);
+                fprintf(stderr, "poolctl: cannot cancel the job; Ctrl-C again leaves it running: %s\n",
+                        error->message ?: error->name);
+        }
+        return 0;
+}
+
 static int on_interrupt(sd_event_source *s, const struct signalfd_siginfo *info, void *userdata)
 {
         Watch *w = userdata;
@@ -115,7 +128,7 @@ static int on_interrupt(sd_event_source *s, const struct signalfd_siginfo *info,
                 return sd_event_exit(w->event, 0);
         w->cancelling = true;
         return sd_bus_call_method_async(w->p->bus, &w->cancel, SERVICE, w->path, JOB_INTERFACE, "Cancel",
-                                        NULL, NULL, "a{sv}", 0);
+                                        on_cancel_answer, w, "a{sv}", 0);
 }
 
 static int on_tick(sd_event_source *s, uint64_t usec, void *userdata)

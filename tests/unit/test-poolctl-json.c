@@ -160,9 +160,14 @@ static void monitor_lines(void)
                 "\"Data\":{\"Capacity\":5,\"Error\":\"\\u001b[2J\"}}";
         _cleanup_free_ char *line = monitor_line(event, JSON_OFF), *json = monitor_line(event, JSON_PRETTY),
                             *finished = monitor_line("{\"TimeUSec\":0,\"Event\":\"job-removed\",\"Job\":3}",
-                                                     JSON_OFF);
+                                                     JSON_OFF),
+                            *added = monitor_line(
+                                    "{\"TimeUSec\":0,\"Event\":\"job-added\",\"Job\":3,\"Pool\":\"p\","
+                                    "\"Volume\":\"v\",\"Data\":{\"Id\":3,\"Operation\":\"volume-clone\"}}",
+                                    JSON_OFF);
 
         CHECK_STREQ(line, "00:00:01.234 volume-changed p/v\\x0A Capacity=5 Error=\\x1B[2J\n");
+        CHECK_STREQ(added, "00:00:00.000 job-added 3 p/v Operation=volume-clone\n");
         CHECK_STREQ(finished, "00:00:00.000 job-removed 3\n");
         CHECK_EQ(strlen(json), strlen(event) + 1);
         CHECK(startswith(json, event) && strchr(json, '\n') == json + strlen(event)); /* one line */
