@@ -136,9 +136,11 @@ static bool identity_is_same_directory(const Identity *i, const struct statx *st
                i->inode == st->stx_ino && i->mount == st->stx_mnt_id;
 }
 
+/* A worker serves one pool. What it knows of it is read again whenever it does not fit. */
+static Identity known;
+
 int file_root_open(Ctx *c, FileRoot *ret)
 {
-        static Identity known; /* a worker serves one pool; read again whenever it does not fit */
         _cleanup_close_ int fd = open(root_path(c), O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
         struct statx st;
         int r;
@@ -358,6 +360,7 @@ int file_root_stop(Ctx *c)
 {
         _cleanup_close_ int dir = state_directory(c, false);
 
+        known = (Identity){};
         if (dir >= 0 && unlinkat(dir, ctx_pool_uuid(c), 0) < 0 && errno != ENOENT)
                 return error_set_errno(ctx_error(c), errno, "Cannot remove the state of pool %s",
                                        ctx_pool_name(c));

@@ -2,6 +2,7 @@
 #include "qemu-img.h"
 
 #define ARGUMENTS_MAX 32u
+#define RETRIES 8u
 #define FIRST_FD 10 /* of the tool; the images come first, then the secret */
 #define SLOWEST \
         (1024 * \
@@ -163,7 +164,7 @@ static int run(Ctx *c, Line *l, uint64_t capacity, bool fresh, bool writes)
         return command_run(c, &command, NULL);
 }
 
-int qemu_img_create(Ctx *c, const QemuImage *i)
+static int create_once(Ctx *c, const QemuImage *i)
 {
         _cleanup_(line_done) Line l = {};
         int r;
@@ -196,6 +197,27 @@ int qemu_img_create(Ctx *c, const QemuImage *i)
         add(&l, l.file);
         add(&l, l.size);
         return run(c, &l, i->capacity, true, i->preallocation || i->passphrase >= 0);
+}
+
+/* For LUKS the tool measures how fast keys are derived, and gives up where the kernel counts the time of
+ * processes in ticks and none went by (crypto/pbkdf.c). Another try hits another moment. */
+static bool is_bad_moment(const Error *e)
+{
+        return e->message && strstr(e->message, "Unable to get accurate CPU usage");
+}
+
+int qemu_img_create(Ctx *c, const QemuImage *i)
+{
+        int r = create_once(c, i);
+
+        for (unsigned n = 0; r < 0 && i->passphrase >= 0 && n < RETRIES && is_bad_moment(ctx_error(c));
+             n++) {
+                if (ftruncate(i->fd, 0) < 0)
+                        return r;
+                error_done(ctx_error(c));
+                r = create_once(c, i);
+        }
+        return r;
 }
 
 /* json:{...} of a chain, the ends closed with "backing": null. */

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fake-ctx.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include "util/fileio.h"
+
+Ctx *fake_ctx_new(const char *state_directory, const char *target)
+{
+        Ctx *c = calloc(1, sizeof(*c));
+
+        if (!c)
+                abort();
+        (void)snprintf(c->state_directory, sizeof(c->state_directory), "%s", state_directory);
+        c->options = bag_new();
+        c->result = bag_new();
+        if (bag_set_string(c->options, "target.path", target) < 0)
+                abort();
+        return c;
+}
+
+void fake_ctx_reset(Ctx *c)
+{
+        error_done(&c->error);
+        strv_free(c->vanished);
+        strv_free(c->volumes);
+        strv_free(c->intents);
+        c->vanished = c->volumes = c->intents = NULL;
+        free((char *)c->last.name);
+        free((char *)c->last.backing);
+        free((char *)c->last.error);
+        c->last = (VolumeInfo){};
+        c->n_needs_job = c->n_ready = c->n_progress = c->n_commands = c->n_synced = c->n_volumes = 0;
+}
+
+void fake_ctx_free(Ctx *c)
+{
+        fake_ctx_reset(c);
+        bag_free(c->options);
+        bag_free(c->result);
+        free(c);
+}
+
+const char *ctx_pool_name(const Ctx *c)
+{
+        return "test";
+}
+
+const char *ctx_pool_uuid(const Ctx *c)
+{
+        return "00112233-4455-6677-8899-aabbccddeeff";
+}
+
+const Bag *ctx_options(const Ctx *c)
+{
+        return c->options;
+}
+
+bool ctx_user_mode(const Ctx *c)
+{
+        return c->user_mode;
+}
+
+const char *ctx_state_directory(const Ctx *c)
+{
+        return c->state_directory;
+}
+
+const char *ctx_job_id(const Ctx *c)
+{
+        return c->session ? "" : "7";
+}
+
+bool ctx_sync(const Ctx *c)
+{
+        return true;
+}
+
+Error *ctx_error(Ctx *c)
+{
+        return &c->error;
+}
+
+int ctx_need_job(Ctx *c)
+{
+        c->n_needs_job++;
+        return c->session ? -EREMOTE : 0;
+}
+
+void ctx_ready(Ctx *c)
+{
+        c->n_ready++;
+}
+
+int ctx_progress(Ctx *c, uint64_t done, uint64_t total)
+{
+        if (++c->n_progress == c->cancel_at)
+                return error_set(&c->error, ERROR_CANCELLED, "cancelled");
+        return 0;
+}
+
+int ctx_volume(Ctx *c, const VolumeInfo *v)
+{
+        Error e = ERROR_NULL;
+        int r = volume_info_check(v, &e);
+
+        if (r < 0) {
+                fprintf(stderr, "volume %s: %s\n", v->name, e.message);
+                abort();
+        }
+        c->n_volumes++;
+        if (c->on_volume) {
+                c->on_volume(v, c->userdata);
+                return 0;
+        }
+        free((char *)c->last.name);
+        free((char *)c->last.backing);
+        free((char *)c->last.error);
+        c->last = *v;
+        c->last.name = strdup(v->name);
+        c->last.backing = v->backing ? strdup(v->backing) : NULL;
+        c->last.error = v->error ? strdup(v->error) : NULL;
+        return strv_append(&c->volumes, v->name);
+}
+
+int ctx_result(Ctx *c, const char *key, const char *value)
+{
+        return bag_set_string(c->result, key, value);
+}
+
+int ctx_vanished(Ctx *c, const char *name)
+{
+        return strv_append(&c->vanished, name);
+}
+
+int ctx_sync_later(Ctx *c, int fd)
+{
+        c->n_synced++;
+        return fcntl(fd, F_GETFD) < 0 ? -errno : 0;
+}
+
+int ctx_intent(Ctx *c, const char *step, const char *argument)
+{
+        char text[512];
+
+        (void)snprintf(text, sizeof(text), "%s %s", step, argument);
+        return strv_append(&c->intents, text);
+}
+
+void ctx_intents_done(Ctx *c)
+{
+        if (c->keep_intents)
+                return;
+        strv_free(c->intents);
+        c->intents = NULL;
+}
+
+bool command_exists(const char *tool)
+{
+        return access("/usr/bin/qemu-img", X_OK) >= 0;
+}
+
+static void run_child(const Command *command, int output)
+{
+        int spare[32];
+
+        for (size_t i = 0; i < command->n_fds; i++)
+                spare[i] = fcntl(command->fds[i].fd, F_DUPFD_CLOEXEC, 100);
+        for (size_t i = 0; i < command->n_fds; i++)
+                if (dup2(spare[i], command->fds[i].number) < 0)
+                        _exit(127);
+        if (dup2(output, 1) < 0 || dup2(output, 2) < 0)
+                _exit(127);
+        execvp(command->argv[0], (char *const *)command->argv);
+        _exit(127);
+}
+
+int command_run(Ctx *c, const Command *command, char **ret_output)
+{
+        _cleanup_free_ char *text = NULL;
+        int p[2], status;
+        size_t n;
+        pid_t pid;
+
+        c->n_commands++;
+        if (pipe2(p, O_CLOEXEC) < 0)
+                return -errno;
+        pid = fork();
+        if (pid == 0)
+                run_child(command, p[1]);
+        (void)close(p[1]);
+        if (read_fd(p[0], 1 << 20, &text, &n) < 0)
+                n = 0;
+        (void)close(p[0]);
+        if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+                return error_set(&c->error, ERROR_FAILED, "%s: %s", command->argv[0], n ? text : "failed");
+        return 0;
+}
