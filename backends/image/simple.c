@@ -86,7 +86,7 @@ static int probe_cow2(ImageReader *r, ImageInfo *ret)
                 k = reader_read(r, l->size, h, sizeof(h));
                 if (k < 0)
                         return image_unreadable(ret, k, "the header");
-                if (read_be32(h + l->sector - l->size) != 512)
+                if (read_be32(h + (l->sector - l->size)) != 512)
                         continue;
                 ret->capacity = read_be64(h);
                 return read_cow_backing(r, 8, l->path, ret);

@@ -401,8 +401,6 @@ static void content(void)
                 { { "mkswap", "-q", "c.raw" }, "swap" },
                 { { "parted", "-s", "c.raw", "mklabel", "gpt" }, "gpt" },
                 { { "parted", "-s", "c.raw", "mklabel", "msdos" }, "dos" },
-                { { "sfdisk", "-q", "-X", "gpt", "c.raw" }, "gpt" },
-                { { "sfdisk", "-q", "-X", "dos", "c.raw" }, "dos" },
         };
         unsigned n = 0;
 

@@ -167,6 +167,7 @@ static void qcow2_lies(void)
 static void qcow2_more_lies(void)
 {
         _cleanup_file_ File huge = qcow2_new(), name = qcow2_new(), many = qcow2_new(), small = qcow2_new();
+        _cleanup_file_ File extended = qcow2_new();
 
         /* a capacity over 2^63 with an L1 table that would cover it */
         put_be32(&huge, 20, 21);
@@ -186,6 +187,10 @@ static void qcow2_more_lies(void)
         put_be32(&small, 20, 12);
         put_be64(&small, 72, 1 << 4);
         check_bad(&small, FORMAT_QCOW2, "clusters of 16 KiB");
+
+        /* an entry of an extended L2 table is twice as long, so one table maps half as much */
+        put_be64(&extended, 72, 1 << 4);
+        check_bad(&extended, FORMAT_QCOW2, "needs 4 L1 entries");
 }
 
 static void qcow2_names(void)
@@ -371,6 +376,13 @@ static void vpc(void)
         check_good(&fixed, FORMAT_VPC, 1 << 20);
         put_vpc_footer(&fixed, 1 << 20, 2, (1 << 20) + 512);
         check_bad(&fixed, FORMAT_VPC, "the footer says");
+        /* by geometry, unless that is at its end */
+        put_text(&fixed, (1 << 20) + 28, "vpc ");
+        put(&fixed, (1 << 20) + 56, "\0\2\4\x11", 4);
+        check_good(&fixed, FORMAT_VPC, UINT64_C(2) * 4 * 17 * 512);
+        put(&fixed, (1 << 20) + 56, "\xff\xff\x10\xff", 4);
+        put_be64(&fixed, (1 << 20) + 48, 1 << 20);
+        check_good(&fixed, FORMAT_VPC, 1 << 20);
         put_vpc_footer(&old, 1 << 20, 2, 1 << 20);
         check_good(&old, FORMAT_VPC, 1 << 20);
 }
@@ -618,6 +630,22 @@ static void content_is_bounded(void)
         CHECK_STREQ(i.variant, "gpt");
 }
 
+static void partition_table(void)
+{
+        _cleanup_file_ File f = file_new(4 << 20);
+        _cleanup_image_ ImageInfo i = IMAGE_INFO_NULL, j = IMAGE_INFO_NULL;
+
+        put(&f, 450, "\x83", 1);
+        put_le32(&f, 454, 2048);
+        put_le32(&f, 458, 4096);
+        put(&f, 510, "\x55\xaa", 2);
+        i = probe(&f);
+        CHECK_STREQ(i.variant, "dos");
+        CHECK_EQ(i.capacity, 4 << 20);
+        CHECK_EQ(image_probe(f.fd, f.size, 0, &j), 0);
+        CHECK_STREQ(j.variant, NULL); /* not asked */
+}
+
 int main(void)
 {
         RUN(nothing);
@@ -637,5 +665,6 @@ int main(void)
         RUN(ploop);
         RUN(dmg_and_iso);
         RUN(content_is_bounded);
+        RUN(partition_table);
         return 0;
 }
