@@ -27,7 +27,7 @@ typedef struct Dialect {
         size_t n_places;
 } Dialect;
 
-#define LIST_ITEMS_MAX 1024u /* of one option */
+#define LIST_ITEMS_MAX 256u /* of one option */
 
 /* Where options without a place in libvirt's dialect stand; every dialect ends with these places. */
 #define OPTION_PLACE "pk:options/pk:option"

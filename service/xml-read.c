@@ -7,6 +7,7 @@
 typedef struct Reader {
         const Dialect *dialect;
         const OptionTable *table;
+        const OptionPlace *places; /* of the table's options */
         const char *taker;
         bool lax;
         Bag *bag;
@@ -83,9 +84,9 @@ static bool has_role(const DialectPlace *known, PlaceRole role)
 static const OptionSpec *element_option(const Reader *r, const char *place)
 {
         for (size_t i = 0; i < r->table->n_specs; i++) {
-                OptionPlace p = option_place(r->table->specs + i);
+                const OptionPlace *p = r->places + i;
 
-                if (p.kind != KIND_ATTRIBUTE && option_stands_at(&p, place))
+                if (p->kind != KIND_ATTRIBUTE && option_stands_at(p, place))
                         return r->table->specs + i;
         }
         return NULL;
@@ -95,8 +96,7 @@ static const OptionSpec *element_option(const Reader *r, const char *place)
 static const OptionSpec *attribute_option(const Reader *r, const char *place)
 {
         for (size_t i = 0; i < r->table->n_specs; i++)
-                if (option_place(r->table->specs + i).kind == KIND_ATTRIBUTE &&
-                    streq(r->table->specs[i].xml, place))
+                if (r->places[i].kind == KIND_ATTRIBUTE && streq(r->table->specs[i].xml, place))
                         return r->table->specs + i;
         return NULL;
 }
@@ -120,9 +120,9 @@ static bool may_repeat(const Reader *r, const char *place)
         if (streq(place, OPTION_PLACE))
                 return true;
         for (size_t i = 0; i < r->table->n_specs; i++) {
-                OptionPlace p = option_place(r->table->specs + i);
+                const OptionPlace *p = r->places + i;
 
-                if (option_is_list(r->table->specs + i) && option_stands_at(&p, place))
+                if (option_is_list(r->table->specs + i) && option_stands_at(p, place))
                         return true;
         }
         return false;
@@ -339,13 +339,13 @@ static int check_item(Reader *r, const xmlNode *node, const char *place)
 {
         for (size_t i = 0; i < r->table->n_specs; i++) {
                 const OptionSpec *spec = r->table->specs + i;
-                OptionPlace p = option_place(spec);
+                const OptionPlace *p = r->places + i;
                 _cleanup_free_ char *value = NULL;
                 int k;
 
-                if (!option_is_list(spec) || p.kind != KIND_ATTRIBUTE || !option_stands_at(&p, place))
+                if (!option_is_list(spec) || p->kind != KIND_ATTRIBUTE || !option_stands_at(p, place))
                         continue;
-                k = item_attribute(r, node, p.attribute, true, &value);
+                k = item_attribute(r, node, p->attribute, true, &value);
                 if (k < 0)
                         return k;
         }
@@ -430,17 +430,21 @@ static int read_element(Reader *r, const xmlNode *node, const char *place)
 int xml_read_options(const xmlNode *root, const Dialect *dialect, const OptionTable *table,
                      const char *taker, DefinitionFlags flags, Bag **ret, Error *e)
 {
+        _cleanup_free_ OptionPlace *places = calloc(table->n_specs + 1, sizeof *places);
         _cleanup_bag_ Bag *bag = bag_new();
         Reader r = { .dialect = dialect,
                      .table = table,
+                     .places = places,
                      .taker = taker,
                      .lax = flags & DEFINITION_LAX,
                      .bag = bag,
                      .error = e };
         int k;
 
-        if (!bag)
+        if (!places || !bag)
                 return out_of_memory(&r);
+        for (size_t i = 0; i < table->n_specs; i++)
+                places[i] = option_place(table->specs + i);
         k = read_inside(&r, root, "", NULL);
         if (k < 0)
                 return k;

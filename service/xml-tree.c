@@ -52,6 +52,7 @@ typedef struct Guard {
         startElementNsSAX2Func start;
         endElementNsSAX2Func end;
         unsigned depth;
+        size_t n_nodes;
         int line;
         const char *refusal; /* NULL: nothing was refused */
 } Guard;
@@ -82,6 +83,11 @@ static void guard_start(void *userdata, const xmlChar *name, const xmlChar *pref
 
         if (guard->depth >= XML_DEPTH_MAX) {
                 guard_refuse(context, "elements are nested too deeply");
+                return;
+        }
+        guard->n_nodes += 1 + (size_t)n_attributes;
+        if (guard->n_nodes > XML_NODES_MAX) {
+                guard_refuse(context, "there are too many elements and attributes");
                 return;
         }
         guard->depth++;

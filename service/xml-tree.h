@@ -8,6 +8,7 @@
 #include "util/error.h"
 
 #define XML_DEPTH_MAX 64u
+#define XML_NODES_MAX 16384u /* elements and attributes: a document of junk costs the event loop little */
 
 DEFINE_CLEANUP(xmlDoc *, xmlFreeDoc)
 DEFINE_CLEANUP(xmlNode *, xmlFreeNode)

@@ -255,6 +255,29 @@ static Definition *must_define(const Bag *b)
         return d;
 }
 
+/* One spelling of a host, whichever way it came. */
+static void hosts(void)
+{
+        _cleanup_definition_ Definition *d = NULL, *zero = NULL;
+        _cleanup_bag_ Bag *b = bag_new();
+
+        CHECK_OK(bag_set_string(b, "target.path", "/a"));
+        CHECK_OK(bag_add_strv(b, "source.hosts", "[fe80::1]"));
+        CHECK_OK(bag_add_strv(b, "source.hosts", "[fe80::1]:7"));
+        d = must_define(b);
+        CHECK_STREQ(bag_get_strv(d->options, "source.hosts")[0], "fe80::1");
+        CHECK_STREQ(bag_get_strv(d->options, "source.hosts")[1], "[fe80::1]:7");
+        check_round_trip(d);
+
+        zero = must_read("<pool type='every'><name>a</name><source><host name='h' port='0'/></source>" TARGET
+                         "</pool>",
+                         0);
+        CHECK_STREQ(bag_get_strv(zero->options, "source.hosts")[0], "h");
+        refused("<pool type='every'><name>a</name><source><host name='h' port='65536'/></source>" TARGET
+                "</pool>",
+                "line 1: option 'source.hosts'");
+}
+
 /* Every option of the table with every sample alone, and all of them together. */
 static void every_option_round_trips(void)
 {
@@ -394,7 +417,7 @@ static void list_limits(void)
         FILE *f;
 
         CHECK_OK(bag_set_string(b, "target.path", "/a"));
-        for (size_t i = 0; i < 1024; i++)
+        for (size_t i = 0; i < 256; i++)
                 CHECK_OK(bag_add_strv(b, "words", "w"));
         CHECK_OK(definition_from_bag("a", "every", b, table, &d, &e));
         check_round_trip(d);
@@ -404,11 +427,11 @@ static void list_limits(void)
         f = open_memstream(&xml, &size);
         CHECK(f);
         fputs("<pool type='every'><name>a</name><target><path>/a</path>", f);
-        for (size_t i = 0; i < 1025; i++)
+        for (size_t i = 0; i < 257; i++)
                 fputs("<word>w</word>", f);
         fputs("</target></pool>", f);
         fclose(f);
-        refused(xml, "more than 1024 items");
+        refused(xml, "line 1: option words has more than 256 items");
 }
 
 static void strict_refuses(void)
@@ -566,6 +589,7 @@ int main(void)
         RUN(as_libvirt_prints);
         RUN(namespaces_as_libvirt_prints);
         RUN(foreign_prefixes);
+        RUN(hosts);
         RUN(every_option_round_trips);
         RUN(secrets_stay_inside);
         RUN(bag_form);

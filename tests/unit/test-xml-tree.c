@@ -76,6 +76,24 @@ static void size(void)
         check_parse(xml, "larger than 1048576 bytes");
 }
 
+/* Elements and attributes together. */
+static void nodes(void)
+{
+        for (size_t extra = 0; extra < 2; extra++) {
+                _cleanup_free_ char *xml = NULL;
+                size_t length;
+                FILE *f = open_memstream(&xml, &length);
+
+                CHECK(f);
+                fputs(extra ? "<pool x='y'>" : "<pool>", f);
+                for (size_t i = 1; i < XML_NODES_MAX - 1; i += 2)
+                        fputs("<a b=''/>", f);
+                fputs("<c/></pool>", f);
+                fclose(f);
+                check_parse(xml, extra ? "too many elements" : NULL);
+        }
+}
+
 static void lines_beyond_16_bits(void)
 {
         _cleanup_free_ char *xml = malloc(80000);
@@ -120,6 +138,7 @@ int main(void)
         RUN(doctypes);
         RUN(depth);
         RUN(size);
+        RUN(nodes);
         RUN(lines_beyond_16_bits);
         RUN(text_validity);
         RUN(printing);
