@@ -271,13 +271,16 @@ static int on_verdict(sd_bus_message *reply, void *userdata, sd_bus_error *ret_e
         return 1;
 }
 
-static int append_details(sd_bus_message *call, char *const *details)
+/* A rule has the caller's name only; "caller.uid" lets it compare with "volume.owner". */
+static int append_details(sd_bus_message *call, char *const *details, const User *u)
 {
         int r;
 
         r = sd_bus_message_open_container(call, 'a', "{ss}");
         for (char *const *i = details; i && i[0] && r >= 0; i += 2)
                 r = sd_bus_message_append(call, "{ss}", i[0], i[1]);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "{ss}", "caller.uid", u->key);
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
@@ -295,7 +298,7 @@ static int question_open(Question *q)
                 r = sd_bus_message_append(call, "(sa{sv})s", "system-bus-name", 1, "name", "s",
                                           sd_bus_message_get_sender(q->asked->message), q->action);
         if (r >= 0)
-                r = append_details(call, q->details);
+                r = append_details(call, q->details, u);
         if (r >= 0)
                 r = sd_bus_message_append(call, "us", (uint32_t)q->interactive, "");
         if (r >= 0)
