@@ -425,18 +425,6 @@ int file_root_space(const FileRoot *r, uint64_t *ret_capacity, uint64_t *ret_all
         return 0;
 }
 
-static int reserve_bytes(const FileRoot *r, const char *text, uint64_t capacity, uint64_t *ret)
-{
-        char *end;
-        unsigned long percent = strtoul(text, &end, 10);
-
-        if (streq(end, "%") && percent <= 100) {
-                *ret = capacity / 100 * percent;
-                return 0;
-        }
-        return size_parse(text, ret, ctx_error(r->ctx));
-}
-
 int file_root_reserve(const FileRoot *r, uint64_t bytes)
 {
         const char *text = bag_get_string(ctx_options(r->ctx), "reserved");
@@ -449,7 +437,7 @@ int file_root_reserve(const FileRoot *r, uint64_t bytes)
         k = file_root_space(r, &capacity, &allocation, &available);
         if (k < 0)
                 return k;
-        k = reserve_bytes(r, text, capacity, &reserve);
+        k = reserve_parse(text, capacity, &reserve, ctx_error(r->ctx));
         if (k < 0)
                 return k;
         if (available >= reserve && available - reserve >= bytes)

@@ -6,6 +6,7 @@
 #include "refresh.h"
 #include "session.h"
 #include "util/names.h"
+#include "util/units.h"
 #include "watcher.h"
 
 static const char *const state_names[_POOL_STATE_MAX] = {
@@ -103,18 +104,12 @@ int pool_check_usable(const Pool *p, Error *e)
                          pool_state_to_string(p->state));
 }
 
-/* "10%" of the capacity, or bytes. */
 uint64_t pool_reserved(const Pool *p)
 {
         const char *text = bag_get_string(p->definition->options, "reserved");
-        unsigned percent;
-        char end;
+        uint64_t reserved;
 
-        if (!text)
-                return bag_get_u64(p->definition->options, "reserved", 0);
-        if (sscanf(text, "%u%c", &percent, &end) == 2 && end == '%')
-                return (uint64_t)((double)p->capacity * percent / 100.0);
-        return strtoull(text, NULL, 10);
+        return text && reserve_parse(text, p->capacity, &reserved, NULL) >= 0 ? reserved : 0;
 }
 
 void pool_numbers(const Pool *p, PoolNumbers *ret)
