@@ -100,7 +100,7 @@ static void lines_beyond_16_bits(void)
 
         CHECK(xml);
         memset(xml, '\n', 70000);
-        strcpy(xml + 70000, "<volume>x</volume>");
+        memcpy(xml + 70000, "<volume>x</volume>", sizeof("<volume>x</volume>"));
         check_parse(xml, "line 70001: the document is not a <pool>");
 }
 
