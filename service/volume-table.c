@@ -366,7 +366,7 @@ int volume_table_put(VolumeTable *t, const VolumeInfo *info, uint64_t generation
                 if (!v)
                         return -ENOMEM;
                 v->pool = t->pool;
-                strcpy(v->name, info->name);
+                memcpy(v->name, info->name, strlen(info->name) + 1);
                 r = insert(t, v);
                 if (r < 0) {
                         free(v);
