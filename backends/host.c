@@ -314,9 +314,25 @@ static const struct option long_options[] = {
         {},
 };
 
+/* A worker that is not where it would be installed finds its backends beside itself. NULL: out of memory. */
+static char *default_directory(void)
+{
+        char path[4096], *slash;
+        ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+        if (n <= 0)
+                return strdup(BACKEND_DIR);
+        path[n] = '\0';
+        slash = strrchr(path, '/');
+        if (streq(path, WORKER_PATH) || !slash)
+                return strdup(BACKEND_DIR);
+        *slash = '\0';
+        return strdup(path);
+}
+
 int main(int argc, char *argv[])
 {
-        const char *directory = BACKEND_DIR;
+        _cleanup_free_ char *directory = NULL;
         bool job = false, describe = false, on_socket = false, sandbox = false;
         int o;
 
@@ -329,7 +345,8 @@ int main(int argc, char *argv[])
                         job = false;
                         break;
                 case ARG_BACKEND_DIR:
-                        directory = optarg;
+                        if (free_and_strdup(&directory, optarg) < 0)
+                                return EXIT_FAILURE;
                         break;
                 case ARG_DESCRIBE:
                         describe = true;
@@ -350,6 +367,10 @@ int main(int argc, char *argv[])
                 }
         if (sandbox && optind < argc)
                 return run_sandboxed((const char *const *)argv + optind);
+        if (!directory)
+                directory = default_directory();
+        if (!directory)
+                return EXIT_FAILURE;
         if (describe && !on_socket)
                 return print_description(directory);
         if (!describe && optind + 1 != argc) {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A pool type for tests: plain files in target.path, and faults on request. The fault is "KIND OPERATION", in pool option
- * "fault", or, so that it can change while the pool is up, as the content of the file of pool option "fault-file".
- * OPERATION is an operation of protocol.h. Kinds:
- *   fail     NoSpace                              job      is work for a job worker
- *   crash    the worker ends by SIGABRT           slow     a job of 100 steps of 20 ms with progress, can be cancelled
- *   hang     sleeps for ever, deaf to SIGTERM     intent   begins, writes down how to undo, then crashes
- *   lie      tells of impossible volumes          tool     runs a tool that takes a minute, can be cancelled
- *   orphan   leaves a tool behind that takes a minute */
+/* A pool type for tests: plain files in target.path, and faults on request. The fault is "KIND OPERATION",
+ * in pool option "fault", or, so that it can change while the pool is up, as the content of the file of pool
+ * option "fault-file". OPERATION is an operation of protocol.h. Kinds: fail     NoSpace job      is work for
+ * a job worker crash    the worker ends by SIGABRT           slow     a job of 100 steps of 20 ms with
+ * progress, can be cancelled hang     sleeps for ever, deaf to SIGTERM     intent   begins, writes down how
+ * to undo, then crashes lie      tells of impossible volumes          tool     runs a tool that takes a
+ * minute, can be cancelled orphan   leaves a tool behind that takes a minute */
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -31,7 +30,8 @@ static int open_target(Ctx *c)
 /* The kind of fault that is asked for at this operation; a new string or NULL. */
 static char *fault_of(Ctx *c, const char *operation)
 {
-        const char *option = bag_get_string(ctx_options(c), "fault"), *file = bag_get_string(ctx_options(c), "fault-file");
+        const char *option = bag_get_string(ctx_options(c), "fault"),
+                   *file = bag_get_string(ctx_options(c), "fault-file");
         _cleanup_free_ char *text = NULL;
         char *space;
 
@@ -56,7 +56,7 @@ static int tell_lies(Ctx *c)
                 { .name = "odd", .type = (VolumeType)77, .format = (ImageFormat)99, .error = "\xff\xfe" },
         };
 
-        FOREACH_ELEMENT(v, lies) {
+        FOREACH_ELEMENT (v, lies) {
                 int r = ctx_volume(c, v);
 
                 if (r < 0)
@@ -141,7 +141,8 @@ static int tell_volume(Ctx *c, int directory, const char *name)
         VolumeInfo v;
 
         if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno == ENOENT ? ctx_vanished(c, name) : error_set_errno(ctx_error(c), errno, "Cannot look at %s", name);
+                return errno == ENOENT ? ctx_vanished(c, name)
+                                       : error_set_errno(ctx_error(c), errno, "Cannot look at %s", name);
         v = (VolumeInfo){ .name = name,
                           .type = VOLUME_FILE,
                           .format = FORMAT_RAW,
@@ -267,7 +268,9 @@ static int fake_remove(Ctx *c, const char *name, char *const *dependents)
         if (directory < 0)
                 return directory;
         if (unlinkat(directory, name, 0) < 0)
-                return errno == ENOENT ? error_set(ctx_error(c), ERROR_NO_SUCH_VOLUME, "There is no volume %s", name) : -errno;
+                return errno == ENOENT
+                               ? error_set(ctx_error(c), ERROR_NO_SUCH_VOLUME, "There is no volume %s", name)
+                               : -errno;
         r = ctx_sync_later(c, directory);
         return r < 0 ? r : ctx_vanished(c, name);
 }
