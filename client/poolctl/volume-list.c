@@ -25,19 +25,12 @@ static int read_dump(int fd, const char *pool, json_object *ret)
         return r;
 }
 
-int volume_list_read(Poolctl *p, const ObjectName *pool, json_object *ret, Error *e)
+/* By DumpVolumes; LimitsExceeded when the user had a list made less than a second ago. */
+static int read_at_once(Poolctl *p, const ObjectName *pool, json_object *ret, Error *e)
 {
         _cleanup_message_ sd_bus_message *reply = NULL;
         int fd, r;
 
-        r = poolctl_connect(p, e);
-        if (r < 0)
-                return r;
-        if (!poolctl_passes_descriptors(p)) {
-                _cleanup_bag_ Bag *filters = bag_new();
-
-                return filters ? volume_list_read_filtered(p, pool, filters, ret, e) : error_no_memory(e);
-        }
         r = object_call(p, pool, (Method){ .member = "DumpVolumes" }, &reply, e, NULL);
         if (r < 0)
                 return r;
@@ -104,4 +97,22 @@ int volume_list_read_filtered(Poolctl *p, const ObjectName *pool, Bag *filters, 
                 if (bag_set_string(filters, "after", next) < 0)
                         return error_no_memory(e);
         }
+}
+
+int volume_list_read(Poolctl *p, const ObjectName *pool, json_object *ret, Error *e)
+{
+        _cleanup_bag_ Bag *filters = NULL;
+        int r;
+
+        r = poolctl_connect(p, e);
+        if (r < 0)
+                return r;
+        if (poolctl_passes_descriptors(p)) {
+                r = read_at_once(p, pool, ret, e);
+                if (r >= 0 || e->kind != ERROR_LIMITS_EXCEEDED)
+                        return r;
+                error_done(e);
+        }
+        filters = bag_new();
+        return filters ? volume_list_read_filtered(p, pool, filters, ret, e) : error_no_memory(e);
 }
