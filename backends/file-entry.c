@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "util/names.h"
 
@@ -105,10 +106,22 @@ static bool is_hole(const FileEntry *e)
 {
         if (e->st.stx_size == 0)
                 return true;
-        if (e->st.stx_blocks > ATTRIBUTE_BLOCKS)
+        if (e->st.stx_blocks > ATTRIBUTE_BLOCKS || e->st.stx_blocks * 512 >= e->st.stx_size)
                 return false;
         /* Small files may live in the inode, without blocks, and attributes may take one of their own. */
         return lseek(e->fd, 0, SEEK_DATA) < 0 && errno == ENXIO;
+}
+
+/* What is in memory comes with one call; else one block is read, without readahead. */
+static ssize_t read_head(const FileEntry *e, uint8_t *head, size_t size)
+{
+        struct iovec block = { .iov_base = head, .iov_len = MIN((uint64_t)size, e->st.stx_size) };
+        ssize_t n = preadv2(e->fd, &block, 1, 0, RWF_NOWAIT);
+
+        if (n == (ssize_t)block.iov_len)
+                return n;
+        (void)posix_fadvise(e->fd, 0, 0, POSIX_FADV_RANDOM);
+        return pread(e->fd, head, size, 0);
 }
 
 static int entry_probe(FileEntry *e, FileReadFlags flags)
@@ -120,8 +133,7 @@ static int entry_probe(FileEntry *e, FileReadFlags flags)
         e->image = (ImageInfo){ .format = FORMAT_RAW, .capacity = e->st.stx_size };
         if (is_hole(e))
                 return 0;
-        (void)posix_fadvise(e->fd, 0, 0, POSIX_FADV_RANDOM); /* one block, no readahead */
-        n = pread(e->fd, head, sizeof(head), 0);
+        n = read_head(e, head, sizeof(head));
         if (n < 0)
                 return -errno;
         e->image = IMAGE_INFO_NULL;
