@@ -30,7 +30,6 @@
 #define RETURN(value) BPF_STMT(BPF_RET | BPF_K, (value))
 #define ON_CALL(number, value) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), RETURN(value)
 #define FAIL(error) (SECCOMP_RET_ERRNO | (error))
-#define ALLOW(name) ON_CALL(SYS_##name, SECCOMP_RET_ALLOW)
 #define SKIP(name) ON_CALL(SYS_##name, FAIL(0))
 
 /* clone() makes threads and processes, never namespaces; clone3(), whose flags cannot be seen from here,
@@ -68,243 +67,283 @@ static const struct sock_filter no_sync[] = {
         SKIP(sync_file_range),
 };
 
-static const struct sock_filter allowed[] = {
-        /* files */
-        ALLOW(read),
-        ALLOW(write),
-        ALLOW(readv),
-        ALLOW(writev),
-        ALLOW(pread64),
-        ALLOW(pwrite64),
-        ALLOW(preadv),
-        ALLOW(pwritev),
-        ALLOW(preadv2),
-        ALLOW(pwritev2),
-        ALLOW(lseek),
-        ALLOW(openat),
-        ALLOW(openat2),
-        ALLOW(close),
-        ALLOW(close_range),
-        ALLOW(fstat),
-#ifdef SYS_newfstatat
-        ALLOW(newfstatat),
-#endif
-        ALLOW(statx),
-        ALLOW(statfs),
-        ALLOW(fstatfs),
-        ALLOW(fsync),
-        ALLOW(fdatasync),
-#ifdef SYS_sync_file_range
-        ALLOW(sync_file_range),
-#endif
-        ALLOW(fallocate),
-        ALLOW(ftruncate),
-        ALLOW(copy_file_range),
-        ALLOW(readahead),
-#ifdef SYS_fadvise64
-        ALLOW(fadvise64),
-#endif
-        ALLOW(flock),
-        ALLOW(fcntl),
-        ALLOW(ioctl),
-        ALLOW(dup),
-        ALLOW(dup3),
-        ALLOW(pipe2),
-        ALLOW(getcwd),
-        ALLOW(chdir),
-        ALLOW(fchdir),
-        ALLOW(faccessat),
-        ALLOW(faccessat2),
-        ALLOW(readlinkat),
-        ALLOW(getdents64),
-        ALLOW(getxattr),
-        ALLOW(fgetxattr),
-        ALLOW(umask),
-        ALLOW(memfd_create),
-        ALLOW(eventfd2),
-        ALLOW(timerfd_create),
-        ALLOW(timerfd_settime),
-        ALLOW(timerfd_gettime),
-        ALLOW(epoll_create1),
-        ALLOW(epoll_ctl),
-        ALLOW(epoll_pwait),
-        ALLOW(ppoll),
-        ALLOW(pselect6),
-        ALLOW(splice),
-        ALLOW(tee),
-        ALLOW(vmsplice),
-#ifdef SYS_sendfile
-        ALLOW(sendfile),
-#endif
-        ALLOW(io_setup),
-        ALLOW(io_destroy),
-        ALLOW(io_submit),
-        ALLOW(io_getevents),
-        ALLOW(io_pgetevents),
-        ALLOW(io_cancel),
-        /* memory */
-        ALLOW(mmap),
-        ALLOW(munmap),
-        ALLOW(mremap),
-        ALLOW(mprotect),
-        ALLOW(madvise),
-        ALLOW(brk),
-        ALLOW(mlock),
-        ALLOW(munlock),
-        ALLOW(msync),
-        ALLOW(mincore),
-#ifdef SYS_membarrier
-        ALLOW(membarrier),
-#endif
-        /* threads and processes */
-        ALLOW(futex),
-#ifdef SYS_futex_waitv
-        ALLOW(futex_waitv),
-#endif
-        ALLOW(set_robust_list),
-        ALLOW(get_robust_list),
-        ALLOW(set_tid_address),
-        ALLOW(rseq),
-        ALLOW(sched_yield),
-        ALLOW(sched_getaffinity),
-        ALLOW(sched_setaffinity),
-        ALLOW(sched_getparam),
-        ALLOW(sched_getscheduler),
-        ALLOW(sched_get_priority_max),
-        ALLOW(sched_get_priority_min),
-        ALLOW(getpriority),
-        ALLOW(gettid),
-        ALLOW(getpid),
-        ALLOW(getppid),
-        ALLOW(getpgid),
-        ALLOW(getsid),
-        ALLOW(getuid),
-        ALLOW(geteuid),
-        ALLOW(getgid),
-        ALLOW(getegid),
-        ALLOW(getgroups),
-        ALLOW(getresuid),
-        ALLOW(getresgid),
-        ALLOW(capget),
-        ALLOW(prctl),
-        ALLOW(prlimit64),
-#ifdef SYS_getrlimit
-        ALLOW(getrlimit),
-#endif
-        ALLOW(getrusage),
-        ALLOW(execve),
-        ALLOW(exit),
-        ALLOW(exit_group),
-        ALLOW(wait4),
-        ALLOW(waitid),
-        ALLOW(restart_syscall),
-        ALLOW(getcpu),
-        ALLOW(uname),
-        ALLOW(sysinfo),
-        ALLOW(getrandom),
-        ALLOW(get_mempolicy),
-        /* signals and time */
-        ALLOW(rt_sigaction),
-        ALLOW(rt_sigprocmask),
-        ALLOW(rt_sigreturn),
-        ALLOW(rt_sigpending),
-        ALLOW(rt_sigsuspend),
-        ALLOW(rt_sigtimedwait),
-        ALLOW(sigaltstack),
-        ALLOW(signalfd4),
-        ALLOW(kill),
-        ALLOW(tgkill),
-        ALLOW(tkill),
-        ALLOW(clock_gettime),
-        ALLOW(clock_getres),
-        ALLOW(clock_nanosleep),
-        ALLOW(nanosleep),
-        ALLOW(gettimeofday),
-        ALLOW(times),
-        ALLOW(getitimer),
-        ALLOW(setitimer),
-        ALLOW(timer_create),
-        ALLOW(timer_settime),
-        ALLOW(timer_gettime),
-        ALLOW(timer_getoverrun),
-        ALLOW(timer_delete),
-/* older names, not on every architecture */
-#ifdef SYS_open
-        ALLOW(open),
-#endif
-#ifdef SYS_stat
-        ALLOW(stat),
-#endif
-#ifdef SYS_lstat
-        ALLOW(lstat),
-#endif
-#ifdef SYS_access
-        ALLOW(access),
-#endif
-#ifdef SYS_readlink
-        ALLOW(readlink),
-#endif
-#ifdef SYS_dup2
-        ALLOW(dup2),
-#endif
-#ifdef SYS_pipe
-        ALLOW(pipe),
-#endif
-#ifdef SYS_poll
-        ALLOW(poll),
-#endif
-#ifdef SYS_select
-        ALLOW(select),
-#endif
-#ifdef SYS_epoll_create
-        ALLOW(epoll_create),
-#endif
-#ifdef SYS_epoll_wait
-        ALLOW(epoll_wait),
-#endif
-#ifdef SYS_eventfd
-        ALLOW(eventfd),
-#endif
-#ifdef SYS_signalfd
-        ALLOW(signalfd),
-#endif
-#ifdef SYS_getdents
-        ALLOW(getdents),
-#endif
-#ifdef SYS_time
-        ALLOW(time),
-#endif
-#ifdef SYS_arch_prctl
-        ALLOW(arch_prctl),
-#endif
-#ifdef SYS_vfork
-        ALLOW(vfork),
-#endif
-#ifdef SYS_fork
-        ALLOW(fork),
-#endif
-        /* threads; see NAMESPACES */
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+static const struct sock_filter no_namespaces[] = {
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, LOW_HALF(CLONE_FLAGS)),
         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NAMESPACES, 1, 0),
         RETURN(SECCOMP_RET_ALLOW),
         RETURN(FAIL(ENOSYS)),
 };
 
+static const uint16_t allowed[] = {
+        /* files */
+        SYS_read,
+        SYS_write,
+        SYS_readv,
+        SYS_writev,
+        SYS_pread64,
+        SYS_pwrite64,
+        SYS_preadv,
+        SYS_pwritev,
+        SYS_preadv2,
+        SYS_pwritev2,
+        SYS_lseek,
+        SYS_openat,
+        SYS_openat2,
+        SYS_close,
+        SYS_close_range,
+        SYS_fstat,
+#ifdef SYS_newfstatat
+        SYS_newfstatat,
+#endif
+        SYS_statx,
+        SYS_statfs,
+        SYS_fstatfs,
+        SYS_fsync,
+        SYS_fdatasync,
+#ifdef SYS_sync_file_range
+        SYS_sync_file_range,
+#endif
+        SYS_fallocate,
+        SYS_ftruncate,
+        SYS_copy_file_range,
+        SYS_readahead,
+#ifdef SYS_fadvise64
+        SYS_fadvise64,
+#endif
+        SYS_flock,
+        SYS_fcntl,
+        SYS_ioctl,
+        SYS_dup,
+        SYS_dup3,
+        SYS_pipe2,
+        SYS_getcwd,
+        SYS_chdir,
+        SYS_fchdir,
+        SYS_faccessat,
+        SYS_faccessat2,
+        SYS_readlinkat,
+        SYS_getdents64,
+        SYS_getxattr,
+        SYS_fgetxattr,
+        SYS_umask,
+        SYS_memfd_create,
+        SYS_eventfd2,
+        SYS_timerfd_create,
+        SYS_timerfd_settime,
+        SYS_timerfd_gettime,
+        SYS_epoll_create1,
+        SYS_epoll_ctl,
+        SYS_epoll_pwait,
+        SYS_ppoll,
+        SYS_pselect6,
+        SYS_splice,
+        SYS_tee,
+        SYS_vmsplice,
+#ifdef SYS_sendfile
+        SYS_sendfile,
+#endif
+        SYS_io_setup,
+        SYS_io_destroy,
+        SYS_io_submit,
+        SYS_io_getevents,
+        SYS_io_pgetevents,
+        SYS_io_cancel,
+        /* memory */
+        SYS_mmap,
+        SYS_munmap,
+        SYS_mremap,
+        SYS_mprotect,
+        SYS_madvise,
+        SYS_brk,
+        SYS_mlock,
+        SYS_munlock,
+        SYS_msync,
+        SYS_mincore,
+#ifdef SYS_membarrier
+        SYS_membarrier,
+#endif
+        /* threads and processes */
+        SYS_futex,
+#ifdef SYS_futex_waitv
+        SYS_futex_waitv,
+#endif
+        SYS_set_robust_list,
+        SYS_get_robust_list,
+        SYS_set_tid_address,
+        SYS_rseq,
+        SYS_sched_yield,
+        SYS_sched_getaffinity,
+        SYS_sched_setaffinity,
+        SYS_sched_getparam,
+        SYS_sched_getscheduler,
+        SYS_sched_get_priority_max,
+        SYS_sched_get_priority_min,
+        SYS_getpriority,
+        SYS_gettid,
+        SYS_getpid,
+        SYS_getppid,
+        SYS_getpgid,
+        SYS_getsid,
+        SYS_getuid,
+        SYS_geteuid,
+        SYS_getgid,
+        SYS_getegid,
+        SYS_getgroups,
+        SYS_getresuid,
+        SYS_getresgid,
+        SYS_capget,
+        SYS_prctl,
+        SYS_prlimit64,
+#ifdef SYS_getrlimit
+        SYS_getrlimit,
+#endif
+        SYS_getrusage,
+        SYS_execve,
+        SYS_exit,
+        SYS_exit_group,
+        SYS_wait4,
+        SYS_waitid,
+        SYS_restart_syscall,
+        SYS_getcpu,
+        SYS_uname,
+        SYS_sysinfo,
+        SYS_getrandom,
+        SYS_get_mempolicy,
+        /* signals and time */
+        SYS_rt_sigaction,
+        SYS_rt_sigprocmask,
+        SYS_rt_sigreturn,
+        SYS_rt_sigpending,
+        SYS_rt_sigsuspend,
+        SYS_rt_sigtimedwait,
+        SYS_sigaltstack,
+        SYS_signalfd4,
+        SYS_kill,
+        SYS_tgkill,
+        SYS_tkill,
+        SYS_clock_gettime,
+        SYS_clock_getres,
+        SYS_clock_nanosleep,
+        SYS_nanosleep,
+        SYS_gettimeofday,
+        SYS_times,
+        SYS_getitimer,
+        SYS_setitimer,
+        SYS_timer_create,
+        SYS_timer_settime,
+        SYS_timer_gettime,
+        SYS_timer_getoverrun,
+        SYS_timer_delete,
+/* older names, not on every architecture */
+#ifdef SYS_open
+        SYS_open,
+#endif
+#ifdef SYS_stat
+        SYS_stat,
+#endif
+#ifdef SYS_lstat
+        SYS_lstat,
+#endif
+#ifdef SYS_access
+        SYS_access,
+#endif
+#ifdef SYS_readlink
+        SYS_readlink,
+#endif
+#ifdef SYS_dup2
+        SYS_dup2,
+#endif
+#ifdef SYS_pipe
+        SYS_pipe,
+#endif
+#ifdef SYS_poll
+        SYS_poll,
+#endif
+#ifdef SYS_select
+        SYS_select,
+#endif
+#ifdef SYS_epoll_create
+        SYS_epoll_create,
+#endif
+#ifdef SYS_epoll_wait
+        SYS_epoll_wait,
+#endif
+#ifdef SYS_eventfd
+        SYS_eventfd,
+#endif
+#ifdef SYS_signalfd
+        SYS_signalfd,
+#endif
+#ifdef SYS_getdents
+        SYS_getdents,
+#endif
+#ifdef SYS_time
+        SYS_time,
+#endif
+#ifdef SYS_arch_prctl
+        SYS_arch_prctl,
+#endif
+#ifdef SYS_vfork
+        SYS_vfork,
+#endif
+#ifdef SYS_fork
+        SYS_fork,
+#endif
+};
+
+/* Returns allow what is in the range, the call's number being loaded, and deny what is below it; the rest
+ * goes on. */
+#define IN_RANGE(first, last)                                                                  \
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (last), 3, 0),                                     \
+                BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (first), 0, 1), RETURN(SECCOMP_RET_ALLOW), \
+                RETURN(FAIL(ENOSYS))
+#define RANGE_SIZE 4u
+
+typedef struct Filter {
+        struct sock_filter code[ELEMENTSOF(native_only) + ELEMENTSOF(no_sync) + ELEMENTSOF(no_namespaces) +
+                                RANGE_SIZE * ELEMENTSOF(allowed) + 1];
+        unsigned short n;
+} Filter;
+
+static void append(Filter *f, const struct sock_filter *code, size_t n)
+{
+        memcpy(f->code + f->n, code, n * sizeof(*code));
+        f->n += (unsigned short)n;
+}
+
+static int compare(const void *a, const void *b)
+{
+        return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
+}
+
+/* Ascending ranges: the kernel runs the whole filter once for each of its calls when it is loaded, so a long
+ * one costs more than all that the tool does with it. */
+static void append_ranges(Filter *f)
+{
+        uint16_t sorted[ELEMENTSOF(allowed)];
+
+        memcpy(sorted, allowed, sizeof(allowed));
+        qsort(sorted, ELEMENTSOF(sorted), sizeof(*sorted), compare);
+        for (size_t i = 0, next; i < ELEMENTSOF(sorted); i = next) {
+                for (next = i + 1; next < ELEMENTSOF(sorted) && sorted[next] <= sorted[next - 1] + 1; next++)
+                        ;
+                append(f, (const struct sock_filter[]){ IN_RANGE(sorted[i], sorted[next - 1]) }, RANGE_SIZE);
+        }
+        append(f, (const struct sock_filter[]){ RETURN(FAIL(ENOSYS)) }, 1);
+}
+
 int seccomp_restrict(bool skip_sync)
 {
-        struct sock_filter filter[ELEMENTSOF(native_only) + ELEMENTSOF(no_sync) + ELEMENTSOF(allowed)];
-        struct sock_fprog program = { .filter = filter };
-        size_t n = 0;
+        Filter f = { .n = 0 };
+        struct sock_fprog program = { .filter = f.code };
 
-        memcpy(filter, native_only, sizeof(native_only));
-        n += ELEMENTSOF(native_only);
-        if (skip_sync) {
-                memcpy(filter + n, no_sync, sizeof(no_sync));
-                n += ELEMENTSOF(no_sync);
-        }
-        memcpy(filter + n, allowed, sizeof(allowed));
-        program.len = (unsigned short)(n + ELEMENTSOF(allowed));
+        append(&f, native_only, ELEMENTSOF(native_only));
+        if (skip_sync)
+                append(&f, no_sync, ELEMENTSOF(no_sync));
+        append(&f, no_namespaces, ELEMENTSOF(no_namespaces));
+        append_ranges(&f);
+        program.len = f.n;
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
             prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
                 return -errno;
