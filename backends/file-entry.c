@@ -11,6 +11,7 @@
 
 #define RESOLVE_STRICT (RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS)
 #define HEAD_SIZE 4096
+#define INLINE_MAX 65536   /* no inode holds that much */
 #define ATTRIBUTE_BLOCKS 8 /* of 512 bytes */
 
 bool file_name_is_temporary(const char *raw)
@@ -102,12 +103,14 @@ static int entry_error(FileEntry *e, const char *text)
 }
 
 /* A file that holds no data at all has no header: nothing is read of it. */
-static bool is_hole(const FileEntry *e)
+static bool is_hole(const FileRoot *r, const FileEntry *e)
 {
         if (e->st.stx_size == 0)
                 return true;
         if (e->st.stx_blocks > ATTRIBUTE_BLOCKS || e->st.stx_blocks * 512 >= e->st.stx_size)
                 return false;
+        if (e->st.stx_blocks == 0 && r->counts && e->st.stx_size > INLINE_MAX)
+                return true;
         /* Small files may live in the inode, without blocks, and attributes may take one of their own. */
         return lseek(e->fd, 0, SEEK_DATA) < 0 && errno == ENXIO;
 }
@@ -124,14 +127,14 @@ static ssize_t read_head(const FileEntry *e, uint8_t *head, size_t size)
         return pread(e->fd, head, size, 0);
 }
 
-static int entry_probe(FileEntry *e, FileReadFlags flags)
+static int entry_probe(const FileRoot *r, FileEntry *e, FileReadFlags flags)
 {
         uint8_t head[HEAD_SIZE];
         ssize_t n;
         int k;
 
         e->image = (ImageInfo){ .format = FORMAT_RAW, .capacity = e->st.stx_size };
-        if (is_hole(e))
+        if (is_hole(r, e))
                 return 0;
         n = read_head(e, head, sizeof(head));
         if (n < 0)
@@ -210,7 +213,7 @@ static int entry_read_file(const FileRoot *r, const char *raw, FileReadFlags fla
         int k;
 
         file_mark_read(r, e->fd, raw, &e->st, &e->mark);
-        k = entry_probe(e, flags);
+        k = entry_probe(r, e, flags);
         if (k < 0) {
                 (void)snprintf(text, sizeof(text), "cannot be read: %s", strerror(-k));
                 k = entry_error(e, text);

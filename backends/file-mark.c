@@ -21,18 +21,34 @@ static int mark_format(const FileMark *m, char text[static MARK_TEXT_MAX])
                         m->base ? "base" : "-");
 }
 
-static bool mark_parse(const char *text, FileMark *ret)
+/* Cuts the next word off; NULL: there is none. */
+static const char *next_word(char **text)
 {
-        char format[16], flags[16];
-        unsigned version, creator;
-        ImageFormat f;
+        char *word = *text, *end = word + strcspn(word, " \n");
 
-        if (sscanf(text, "%u %15s %u %15s", &version, format, &creator, flags) != 4 || version != 1)
+        if (end == word)
+                return NULL;
+        *text = end + (*end != '\0');
+        *end = '\0';
+        return word;
+}
+
+/* Takes `text` apart. A scan does this for every file. */
+static bool mark_parse(char *text, FileMark *ret)
+{
+        const char *version = next_word(&text), *format = version ? next_word(&text) : NULL,
+                   *creator = format ? next_word(&text) : NULL, *flags = creator ? next_word(&text) : NULL;
+        unsigned long long uid;
+        ImageFormat f;
+        char *end;
+
+        if (!flags || !streq(version, "1"))
                 return false;
         f = image_format_from_string(format);
-        if ((int)f < 0)
+        uid = strtoull(creator, &end, 10);
+        if ((int)f < 0 || *end || uid > UINT32_MAX)
                 return false;
-        *ret = (FileMark){ .format = f, .creator = creator, .base = streq(flags, "base") };
+        *ret = (FileMark){ .format = f, .creator = (uint32_t)uid, .base = streq(flags, "base") };
         return true;
 }
 

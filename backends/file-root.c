@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -423,6 +424,16 @@ int file_root_space(const FileRoot *r, uint64_t *ret_capacity, uint64_t *ret_all
         *ret_allocation = (uint64_t)(st.f_blocks - MIN(st.f_blocks, st.f_bfree)) * st.f_frsize;
         *ret_available = (uint64_t)st.f_bavail * st.f_frsize;
         return 0;
+}
+
+void file_root_trust_blocks(FileRoot *r)
+{
+        struct statfs fs;
+
+        if (fstatfs(r->fd, &fs) < 0)
+                return;
+        r->counts = fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC ||
+                    fs.f_type == BTRFS_SUPER_MAGIC || fs.f_type == TMPFS_MAGIC;
 }
 
 int file_root_reserve(const FileRoot *r, uint64_t bytes)

@@ -11,7 +11,9 @@ typedef struct FileRoot {
         int fd;           /* O_RDONLY | O_DIRECTORY */
         const char *path; /* target.path, borrowed from the definition */
         bool follow;      /* symlinks=follow */
-        bool system;      /* false: user mode, marks are user.* attributes */
+        bool counts; /* st_blocks is 0 only of a file without data; set by a scan, else false: ask the file
+                      */
+        bool system; /* false: user mode, marks are user.* attributes */
 } FileRoot;
 
 #define FILE_ROOT_NULL ((FileRoot){ .fd = -EBADF })
@@ -38,6 +40,9 @@ int file_root_remove(Ctx *c);
 /* Bytes of the file system; available is what an ordinary user can still take, less nothing. */
 int file_root_space(const FileRoot *r, uint64_t *ret_capacity, uint64_t *ret_allocation,
                     uint64_t *ret_available);
+
+/* Local file systems count the blocks of a file truly; FUSE and network ones may not. Sets r->counts. */
+void file_root_trust_blocks(FileRoot *r);
 
 /* NoSpace unless `bytes` more leave the pool's `reserved` space free. */
 int file_root_reserve(const FileRoot *r, uint64_t bytes);

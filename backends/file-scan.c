@@ -146,6 +146,7 @@ int file_scan(Ctx *c, int snapshot, int *ret_snapshot)
                 return error_set(ctx_error(c), ERROR_CHANGED,
                                  "What the last refresh of pool %s left cannot be read: %s",
                                  ctx_pool_name(c), strerror(-r));
+        file_root_trust_blocks(&s.root);
         ctx_ready(c);
         r = file_each_entry(s.root.fd, scan_entry, &s);
         if (r >= 0 && s.last)
