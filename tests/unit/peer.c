@@ -3,10 +3,12 @@
 
 #include "test.h"
 
+#include <ftw.h>
 #include <sys/socket.h>
 #include <systemd/sd-id128.h>
 
 #include "util/fileio.h"
+#include "util/log.h"
 
 #define DRIVER "org.freedesktop.DBus"
 
@@ -71,6 +73,11 @@ void peer_open(Peer *p)
         peer_settle(p);
 }
 
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+        return remove(path);
+}
+
 void peer_close(Peer *p)
 {
         bus_free(p->bus);
@@ -78,26 +85,35 @@ void peer_close(Peer *p)
         sd_bus_close_unref(p->server);
         sd_bus_close_unref(p->client);
         sd_event_unref(p->event);
+        if (*p->directory)
+                CHECK_EQ(nftw(p->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+        for (size_t i = 0; i < ELEMENTSOF(p->subdirectories); i++)
+                free(p->subdirectories[i]);
 }
 
 void peer_show(Peer *p, bool user_mode)
 {
-        ManagerConfig config = {
-                .user_mode = user_mode,
-                .worker = "/nonexistent/worker",
-                .pool_directory = "/nonexistent/pools",
-                .state_directory = "/nonexistent/state",
-                .runtime_directory = "/nonexistent/run",
-        };
+        static const char *const names[] = { "pools", "state", "run" };
+        ManagerConfig config = { .user_mode = user_mode, .worker = "/nonexistent/worker" };
         Error e = ERROR_NULL;
 
+        CHECK_OK(log_set_target("null"));
+        /* In memory where that goes: definitions are made durable. */
+        snprintf(p->directory, sizeof(p->directory), "%s/poolkeeper-XXXXXX",
+                 access("/dev/shm", W_OK) >= 0 ? "/dev/shm" : "/tmp");
+        CHECK(mkdtemp(p->directory));
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                CHECK(asprintf(p->subdirectories + i, "%s/%s", p->directory, names[i]) >= 0);
+        config.pool_directory = p->subdirectories[0];
+        config.state_directory = p->subdirectories[1];
+        config.runtime_directory = p->subdirectories[2];
         CHECK_OK(manager_new(p->event, &config, &p->manager));
         CHECK_OK(backends_load(config.worker, NULL, &p->manager->backends, &e));
         CHECK_OK(bus_new_on(p->manager, p->server, user_mode, &p->bus, &e));
         peer_settle(p);
 }
 
-static void add_volume(Pool *p, size_t i)
+void peer_add_volume(Pool *p, size_t i)
 {
         bool added, changed;
         char name[32];
@@ -137,7 +153,7 @@ Pool *peer_add_pool(Peer *p, const char *name, size_t n_volumes)
         pool->state = POOL_ACTIVE;
         p->manager->observer.pool_added(pool, p->manager->observer_data);
         for (size_t i = 0; i < n_volumes; i++)
-                add_volume(pool, i);
+                peer_add_volume(pool, i);
         peer_settle(p);
         return pool;
 }

@@ -15,6 +15,8 @@ typedef struct Peer {
         sd_bus *server, *client; /* the service's end, and that of everybody else */
         Manager *manager;        /* peer_show() */
         Bus *bus;
+        char directory[64]; /* for what the manager writes; gone with peer_close() */
+        char *subdirectories[3];
 
         uid_t uid; /* what the driver says of every sender; (uid_t)-1: that it has gone */
         unsigned n_lookups;
@@ -31,6 +33,7 @@ void peer_close(Peer *p);
 void peer_show(Peer *p, bool user_mode);
 /* A pool of type "dir" that counts as active, with `n_volumes` volumes v000000, v000001 ... */
 Pool *peer_add_pool(Peer *p, const char *name, size_t n_volumes);
+void peer_add_volume(Pool *p, size_t i);
 
 /* A call from `sender`; the reply, also an error, is awaited for at most 5 s of running the loop. New
  * references. */
