@@ -36,6 +36,7 @@ struct Worker {
         void *userdata;
         Call *calls;
         bool killed, told; /* told: the owner has heard `gone`, or does not want to */
+        bool released;     /* the owner has forgotten this worker and its calls */
         Worker *next;
 };
 
@@ -82,7 +83,8 @@ static void tell_gone(Worker *w, const Error *e)
                 void *userdata = w->calls->userdata;
 
                 call_free(w, w->calls);
-                if (!told)
+                /* A reply may release the worker: then the owner has forgotten the others. */
+                if (!told && !w->released)
                         reply(NULL, e, false, userdata);
         }
         if (!told && w->events.gone)
@@ -269,7 +271,7 @@ void worker_kill(Worker *w)
 
 void worker_release(Worker *w)
 {
-        w->told = true;
+        w->told = w->released = true;
         w->events = (WorkerEvents){ 0 };
         if (w->bus && w->calls == NULL)
                 sd_bus_close(w->bus);
