@@ -179,6 +179,12 @@ def wait_until(condition, timeout=10):
         GLib.source_remove(tick)
 
 
+def pump():
+    """Takes what has come in, without waiting."""
+    while GLib.MainContext.default().iteration(False):
+        pass
+
+
 class Signal:
     def __init__(self, path, interface, member, args):
         self.path = path
@@ -373,7 +379,8 @@ class Client:
         return News(self.connection)
 
     def close(self):
-        self.connection.close_sync(None)
+        if not self.connection.is_closed():
+            self.connection.close_sync(None)
 
 
 def pool_path(name):
