@@ -22,8 +22,6 @@
 #define OUTPUT_MAX (1024u * 1024)
 #define ERRORS_MAX (64u * 1024)
 #define LINE_MAX_BYTES 4096u
-#define FIRST_SPARE_FD 64 /* the tool's own numbers lie below */
-#define FDS_MAX 16u
 #define SANDBOX_ADDRESS_SPACE (4ULL * 1024 * 1024 * 1024)
 #define SANDBOX_FILES 64u
 #define SANDBOX_PROCESSES 64u
@@ -91,17 +89,18 @@ static int take_standard_fds(int input, int output, int errors)
 static int take_fds(const Run *run, int output, int errors)
 {
         const Command *command = run->command;
-        int spare[FDS_MAX], lock = -EBADF, r;
+        int spare[COMMAND_FDS_MAX], lock = -EBADF, r;
 
-        if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0) /* also what somebody left open for us */
+        /* also what somebody left open for us */
+        if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
                 return -errno;
         for (size_t i = 0; i < command->n_fds; i++) {
-                spare[i] = fcntl(command->fds[i].fd, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
+                spare[i] = fcntl(command->fds[i].fd, F_DUPFD_CLOEXEC, COMMAND_FD_NUMBERS);
                 if (spare[i] < 0)
                         return -errno;
         }
         if (run->ctx->lock_fd >= 0) {
-                lock = fcntl(run->ctx->lock_fd, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
+                lock = fcntl(run->ctx->lock_fd, F_DUPFD_CLOEXEC, COMMAND_FD_NUMBERS);
                 if (lock < 0)
                         return -errno;
         }
@@ -135,7 +134,7 @@ static int set_limits(const Run *run)
         if (r >= 0)
                 r = set_limit(RLIMIT_CPU, command->timeout_sec ?: TIMEOUT_SEC);
         if (r >= 0)
-                r = set_limit(RLIMIT_NOFILE, SANDBOX_FILES + FIRST_SPARE_FD);
+                r = set_limit(RLIMIT_NOFILE, SANDBOX_FILES + COMMAND_FD_NUMBERS);
         if (r >= 0 && run->sandbox.namespaces) /* counted per user namespace; without one it would count all
                                                   of the user's */
                 r = set_limit(RLIMIT_NPROC, SANDBOX_PROCESSES);
@@ -440,9 +439,13 @@ static int prepare(Run *run)
         Error *e = &run->ctx->error;
         int r;
 
-        if (command->n_fds > FDS_MAX)
+        if (command->n_fds > COMMAND_FDS_MAX)
                 return error_set(e, ERROR_LIMITS_EXCEEDED, "%s takes at most %u descriptors",
-                                 command->argv[0], FDS_MAX);
+                                 command->argv[0], COMMAND_FDS_MAX);
+        for (size_t i = 0; i < command->n_fds; i++)
+                if (command->fds[i].number <= STDERR_FILENO || command->fds[i].number >= COMMAND_FD_NUMBERS)
+                        return error_set(e, ERROR_INVALID_ARGS, "%d is no number for a descriptor of %s",
+                                         command->fds[i].number, command->argv[0]);
         r = find_tool(command->argv[0], &run->tool);
         if (r == -ENOENT)
                 return error_set(e, ERROR_BACKEND_UNAVAILABLE, "The program %s is not installed",
