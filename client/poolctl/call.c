@@ -52,6 +52,11 @@ static int send_request(Poolctl *p, sd_bus_message *m, bool patient, sd_bus_mess
         if (r < 0)
                 return error_set_errno(e, r, "cannot set up the call");
         r = sd_bus_call(p->bus, m, patient || p->ask ? UINT64_MAX : 0, &error, ret);
+        if ((r == -ENOTCONN || r == -ECONNRESET || r == -EPIPE) && given(p, SWITCH_HOST))
+                return error_set(
+                        e, ERROR_FAILED,
+                        "no connection to the bus of %s; does \"ssh %s systemd-stdio-bridge\" work?",
+                        p->line.value[SWITCH_HOST], p->line.value[SWITCH_HOST]);
         return r < 0 ? error_from_bus(e, &error, r) : 0;
 }
 

@@ -57,6 +57,7 @@ static int take_over(Poolctl *p, const LibvirtPool *l, Error *e)
 {
         _cleanup_message_ sd_bus_message *reply = NULL;
         _cleanup_bag_ Bag *options = bag_new();
+        _cleanup_error_ Error refused = ERROR_NULL;
         Method autostart = { .interface = POOL_INTERFACE, .member = "SetAutostart" };
         int r;
 
@@ -66,7 +67,10 @@ static int take_over(Poolctl *p, const LibvirtPool *l, Error *e)
         if (r < 0 || !l->autostart)
                 return r;
         r = sd_bus_message_read_basic(reply, 'o', &autostart.path);
-        return r < 0 ? error_bad_reply(e, r) : call(p, &autostart, NULL, e, "b", 1);
+        if (r < 0)
+                return error_bad_reply(e, r);
+        r = call(p, &autostart, NULL, &refused, "b", 1);
+        return r < 0 ? error_set(e, refused.kind, "defined, but without autostart: %s", refused.message) : 0;
 }
 
 /* One file: what became of it, as a member of the report. */

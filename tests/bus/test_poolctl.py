@@ -235,7 +235,7 @@ class Verbs(Command, Case):
                 file.truncate(MIB)
             self.assertEqual(came("volume-added", "outside")["Pool"], "mon")
             self.poolctl("create", "mon/v", "1M", "--no-wait")
-            self.assertEqual(came("job-finished")["Data"]["Success"], True)
+            self.assertEqual(came("job-added", "v")["Data"]["Operation"], "volume-create")
             os.unlink(f"{directory}/outside")
             came("volume-removed", "outside")
             monitor.send_signal(signal.SIGINT)
@@ -269,7 +269,8 @@ class Verbs(Command, Case):
         tools = os.path.join(self.scratch, "tools")
         os.makedirs(tools)
         with open(f"{tools}/ssh", "w", encoding="utf-8") as file:
-            file.write('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\n[ "$2" = far ] || exit 255\nshift 2\nexec sh -c "$*"\n')
+            file.write('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\n[ "$2" = far ] || exit 255\nshift 2\n'
+                       '[ "$1" = systemd-stdio-bridge ] && set -- "$1" -p "$DBUS_SYSTEM_BUS_ADDRESS"\nexec sh -c "$*"\n')
         with open(f"{tools}/poolctl", "w", encoding="utf-8") as file:
             file.write(f'#!/bin/sh\nexec "{POOLCTL}" "$@"\n')
         for name in ("ssh", "poolctl"):
@@ -285,6 +286,9 @@ class Verbs(Command, Case):
         over("create", "ssh/it's a b", "1M")
         over("create", "ssh/enc", "1M", "encryption.format=luks", "--passphrase-file=-", input="secret")
         self.assertEqual([v["Name"] for v in json.loads(over("volumes", "ssh", "--json=short"))], ["enc", "it's a b"])
+        done = subprocess.run([POOLCTL, "list", "--host=nowhere"], capture_output=True, text=True, env=far, timeout=60, check=False)
+        self.assertEqual(done.returncode, FAILED)
+        self.assertRegex(done.stderr, "nowhere.*ssh")
 
     def test_without_service(self):
         done = subprocess.run([POOLCTL, f"--address={self.bus.address}nowhere", "list"], capture_output=True, text=True, check=False)
