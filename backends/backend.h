@@ -92,9 +92,12 @@ void ctx_intents_done(Ctx *c);
 
 /* ---- tools (command.c, sandbox.c) ---- */
 
+#define COMMAND_FDS_MAX 16u
+#define COMMAND_FD_NUMBERS 64
+
 typedef struct CommandFd {
         int fd;     /* ours */
-        int number; /* in the tool */
+        int number; /* in the tool: over 2, less than COMMAND_FD_NUMBERS */
 } CommandFd;
 
 typedef struct Command {

@@ -261,7 +261,7 @@ static void print_line(Ctx *c, const char *line, void *userdata)
 static int run_sandboxed(const char *const *argv)
 {
         Ctx c = { .volume = "", .lock_fd = -EBADF, .intent_fd = -EBADF, .job = true };
-        CommandFd fds[16];
+        CommandFd fds[COMMAND_FDS_MAX];
         Command command = { .argv = argv, .fds = fds, .sandbox = true, .output_line = print_line };
         int r;
 

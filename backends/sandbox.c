@@ -30,6 +30,21 @@ static void add_id(uint32_t *ids, size_t *n, uint32_t id)
                 ids[(*n)++] = id;
 }
 
+/* Out of the way of the numbers that the tool's descriptors get. */
+static int open_ready(Sandbox *s)
+{
+        _cleanup_close_ int in = -EBADF, out = -EBADF;
+        int pair[2];
+
+        if (pipe2(pair, O_CLOEXEC) < 0)
+                return -errno;
+        in = pair[0];
+        out = pair[1];
+        s->ready[0] = fcntl(in, F_DUPFD_CLOEXEC, COMMAND_FD_NUMBERS);
+        s->ready[1] = fcntl(out, F_DUPFD_CLOEXEC, COMMAND_FD_NUMBERS);
+        return s->ready[0] < 0 || s->ready[1] < 0 ? -errno : 0;
+}
+
 int sandbox_init(Sandbox *s, const Command *command, Error *e)
 {
         s->landlock =
@@ -48,9 +63,7 @@ int sandbox_init(Sandbox *s, const Command *command, Error *e)
                 add_id(s->uids, &s->n_uids, st.st_uid);
                 add_id(s->gids, &s->n_gids, st.st_gid);
         }
-        if (pipe2(s->ready, O_CLOEXEC) < 0)
-                return error_set_errno(e, errno, "Cannot make a pipe");
-        return 0;
+        return open_ready(s) < 0 ? error_set_errno(e, errno, "Cannot make a pipe") : 0;
 }
 
 void sandbox_done(Sandbox *s)
@@ -216,8 +229,9 @@ static int fill_root(void)
         return r;
 }
 
-/* chroot() and not pivot_root(): taking the old root off costs a millisecond of waiting in the kernel, and without
- * CAP_SYS_CHROOT, without a directory descriptor and without the system call there is no way out of this one either. */
+/* chroot() and not pivot_root(): taking the old root off costs a millisecond of waiting in the kernel, and
+ * without CAP_SYS_CHROOT, without a directory descriptor and without the system call there is no way out of
+ * this one either. */
 static int enter_root(void)
 {
         struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };

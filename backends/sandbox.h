@@ -17,7 +17,7 @@
         (CAPABILITY_BIT(CAP_SETUID) | CAPABILITY_BIT(CAP_SETGID) | CAPABILITY_BIT(CAP_SETFCAP) | \
          CAPABILITY_BIT(CAP_DAC_OVERRIDE))
 
-#define SANDBOX_IDS_MAX 16u
+#define SANDBOX_IDS_MAX (COMMAND_FDS_MAX + 1) /* the owners of all images, and the tool's own */
 
 typedef struct Sandbox {
         bool namespaces; /* else Landlock alone */
