@@ -19,8 +19,13 @@ static size_t next_character(const char *s, size_t left, int *ret_columns)
 {
         mbstate_t state = { 0 };
         wchar_t c;
-        size_t n = mbrtowc(&c, s, left, &state);
+        size_t n;
 
+        if (*s >= 0x20 && *s < 0x7f) { /* ASCII, which most text is */
+                *ret_columns = 1;
+                return 1;
+        }
+        n = mbrtowc(&c, s, left, &state);
         if (n == 0 || n == (size_t)-1 || n == (size_t)-2) {
                 *ret_columns = -1;
                 return 1;
