@@ -21,6 +21,8 @@ USERS = {"root": 0, "vmuser": 64001, "vmuser2": 64002, "other": 64003, "allowed"
 # In the sandbox the tree lies over /usr; elsewhere only user mode is tested, right from the tree.
 LIBEXEC = ("" if IN_SANDBOX else TREE) + "/usr/lib/poolkeeper"
 
+SYSTEM_FOLDERS = ("/etc/poolkeeper", "/var/lib/poolkeeper", "/run/poolkeeper")
+
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|Assertion .* failed")
 
 
@@ -79,27 +81,25 @@ class Daemon:
         self.system = system
         self.arguments = arguments
         self.log = os.path.join(scratch, "poolkeeperd.log")
-        self.config = os.path.join(scratch, "config")
-        self.state = os.path.join(scratch, "state")
-        self.runtime = os.path.join(scratch, "runtime")
+        self.config, self.state, self.runtime = (
+            SYSTEM_FOLDERS if system else (os.path.join(scratch, name) for name in ("config", "state", "runtime"))
+        )
         self.process = None
 
     def command(self):
         command = [f"{LIBEXEC}/poolkeeperd"]
-        settings = {"config": self.config, "state": self.state, "runtime": self.runtime, "log-level": "debug"}
-        settings["log-target"] = "console"
+        settings = {"log-level": "debug", "log-target": "console"}
         if not self.system:
             command.append("--user")
-            settings["address"] = self.address
+            settings.update({"address": self.address, "config": self.config, "state": self.state, "runtime": self.runtime})
         if not IN_SANDBOX:
-            settings["worker"] = f"{LIBEXEC}/poolkeeper-worker"
+            settings.update({"worker": f"{LIBEXEC}/poolkeeper-worker", "backends": f"{LIBEXEC}/backends"})
         settings.update({key.replace("_", "-"): str(value) for key, value in self.arguments.items()})
         return command + [f"--{key}={value}" for key, value in settings.items()]
 
     def start(self):
         environment = {**os.environ, "XDG_DATA_HOME": f"{self.scratch}/data", "XDG_RUNTIME_DIR": f"{self.scratch}/xdg-runtime"}
         environment["XDG_CONFIG_HOME"] = f"{self.scratch}/xdg-config"
-        environment["POOLKEEPER_BACKENDS"] = f"{LIBEXEC}/backends"
         with open(self.log, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, env=environment, cwd="/")
         probe = Client(self.address)
@@ -177,7 +177,7 @@ class Case(unittest.TestCase):
         cls.start_bus()
         cls.daemon = Daemon(cls.scratch, cls.bus.address, cls.system, **cls.arguments)
         cls.addClassCleanup(cls.stop_daemon)
-        cls.daemon.start()
+        cls.start_daemon()
         cls.client = Client(cls.bus.address)
         cls.addClassCleanup(lambda: cls.client.close())
 
@@ -185,6 +185,10 @@ class Case(unittest.TestCase):
     def start_bus(cls):
         cls.bus = Bus(cls.scratch, cls.system)
         cls.addClassCleanup(cls.bus.close)
+
+    @classmethod
+    def start_daemon(cls):
+        cls.daemon.start()
 
     @classmethod
     def stop_daemon(cls):
@@ -264,9 +268,18 @@ class SystemCase(Case):
 
     @classmethod
     def start_bus(cls):
+        cls.addClassCleanup(cls.empty_folders)
         super().start_bus()
         if cls.polkit:
             cls.start_polkit()
+
+    @staticmethod
+    def empty_folders():
+        """The sandbox's own; the next class begins with a fresh system."""
+        for folder in SYSTEM_FOLDERS:
+            for name in os.listdir(folder) if os.path.isdir(folder) else ():
+                path = os.path.join(folder, name)
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
 
     @classmethod
     def start_polkit(cls):

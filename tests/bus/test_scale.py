@@ -161,7 +161,7 @@ class Listeners(Case):
             self.assertTrue(wait_until(lambda: self.client.volume(pool["Name"], "v49")["Capacity"] == MIB + turns, 20))
             with open(f"/proc/{self.daemon.pid}/status", encoding="ascii") as file:
                 resident = next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
-            self.assertLess(resident, 400 * 1024, "kB resident, sanitizers included")
+            self.assertLess(resident, 200 * 1024, "kB resident, sanitizers included")
         finally:
             deaf.kill()
             deaf.wait()
