@@ -22,7 +22,8 @@ typedef struct SyncRound {
 
 struct Ctx {
         /* the worker */
-        const Backend *backend; /* NULL: it only describes */
+        const Backend *backend; /* NULL: it only describes, or there is a load_error */
+        Error load_error;
         const char *backend_directory;
         sd_bus *bus; /* NULL: nobody listens */
         bool job;    /* a job worker */
@@ -67,8 +68,9 @@ void sync_round_done(SyncRound *s);
 /* lock.c: the fence around an object. Busy when another process, or a tool that outlived its worker, has it.
  */
 int lock_take(Ctx *c, const char *volume, int *ret_fd, Error *e);
-int lock_check(Ctx *c, const char *volume, Error *e);   /* cheap when there is no lock file */
-void lock_release(Ctx *c, const char *volume, int *fd); /* removes the lock file and closes */
+int lock_check(Ctx *c, const char *volume, Error *e); /* cheap when there is no lock file */
+void lock_release(Ctx *c, const char *volume,
+                  int *fd); /* closes, and removes the file unless a tool lives on */
 
 /* intent.c: see there. */
 int intents_undo(Ctx *c, const char *volume);

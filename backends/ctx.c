@@ -288,5 +288,6 @@ void ctx_done(Ctx *c)
         free(c->runtime_directory);
         free(c->job_id);
         bag_free(c->options);
+        error_done(&c->load_error);
         sd_bus_flush_close_unref(c->bus);
 }

@@ -211,7 +211,6 @@ static int serve(Host *h)
 static int run_worker(const char *backend, const char *directory, bool job)
 {
         static Host host = { .ctx = { .volume = "", .lock_fd = -EBADF, .intent_fd = -EBADF } };
-        _cleanup_error_ Error e = ERROR_NULL;
         const struct sigaction terminate = { .sa_handler = on_terminate };
         int r;
 
@@ -221,15 +220,11 @@ static int run_worker(const char *backend, const char *directory, bool job)
                 return EXIT_FAILURE;
         (void)sigaction(SIGTERM, &terminate, NULL);
         (void)signal(SIGPIPE, SIG_IGN);
-        if (backend) {
-                r = module_load(directory, backend, &host.ctx.backend, &e);
-                if (r >= 0)
-                        r = capabilities_narrow(host.ctx.backend->capabilities,
-                                                job ? SANDBOX_CAPABILITIES : 0);
-                if (r < 0) {
-                        fprintf(stderr, "poolkeeper-worker: %s\n", e.message ?: strerror(-r));
+        /* A backend that does not load is told as the answer to the first call. */
+        if (backend && module_load(directory, backend, &host.ctx.backend, &host.ctx.load_error) >= 0) {
+                r = capabilities_narrow(host.ctx.backend->capabilities, job ? SANDBOX_CAPABILITIES : 0);
+                if (r < 0)
                         return EXIT_FAILURE;
-                }
         }
         r = open_bus(&host, WORKER_FD);
         if (r >= 0)

@@ -119,13 +119,17 @@ int lock_check(Ctx *c, const char *volume, Error *e)
         return 0;
 }
 
+/* A tool that is still alive shares our lock: then the file stays, and keeps others away until it ends. */
 void lock_release(Ctx *c, const char *volume, int *fd)
 {
         _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int again = -EBADF;
 
         if (*fd < 0)
                 return;
         if (lock_path(c, volume, NULL, &path) >= 0)
-                (void)unlink(path);
+                again = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
         *fd = safe_close(*fd);
+        if (again >= 0 && flock(again, LOCK_EX | LOCK_NB) >= 0 && is_still_there(again, path))
+                (void)unlink(path);
 }

@@ -267,10 +267,11 @@ int operation_run(Ctx *c, const char *operation, const char *volume, Bag *args, 
         FOREACH_ELEMENT (o, operations) {
                 if (!streq(o->name, operation))
                         continue;
+                if (o->run != run_describe && !c->backend)
+                        return error_set(&c->error, c->load_error.kind ?: ERROR_INVALID_ARGS, "%s",
+                                         c->load_error.message ?: "this worker has no backend");
                 if (!(o->flags & OPERATION_BARE) && !c->configured)
                         return error_set(&c->error, ERROR_INVALID_ARGS, "%s before configure", operation);
-                if (o->run != run_describe && !c->backend)
-                        return error_set(&c->error, ERROR_INVALID_ARGS, "this worker has no backend");
                 r = run_fenced(c, o, volume, args, result);
                 if (r < 0 && !c->needs_job && c->error.kind == ERROR_NONE)
                         (void)error_set_errno(&c->error, r, "Operation %s of backend %s failed", operation,

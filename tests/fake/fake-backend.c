@@ -5,7 +5,7 @@
  * a job worker crash    the worker ends by SIGABRT           slow     a job of 100 steps of 20 ms with
  * progress, can be cancelled hang     sleeps for ever, deaf to SIGTERM     intent   begins, writes down how
  * to undo, then crashes lie      tells of impossible volumes          tool     runs a tool that takes a
- * minute, can be cancelled orphan   leaves a tool behind that takes a minute */
+ * minute, can be cancelled orphan   leaves a tool behind that takes a second */
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -53,7 +53,7 @@ static int tell_lies(Ctx *c)
 {
         static const VolumeInfo lies[] = {
                 { .name = "../../etc/shadow", .type = VOLUME_FILE, .format = FORMAT_RAW },
-                { .name = "odd", .type = (VolumeType)77, .format = (ImageFormat)99, .error = "\xff\xfe" },
+                { .name = "odd", .type = (VolumeType)77, .format = (ImageFormat)99, .error = "none" },
         };
 
         FOREACH_ELEMENT (v, lies) {
@@ -121,7 +121,7 @@ static int do_fault(Ctx *c, const char *operation, const char *name)
         if (streq(fault, "tool"))
                 return run_tool(c, (const char *const[]){ "sleep", "60", NULL });
         if (streq(fault, "orphan"))
-                return run_tool(c, (const char *const[]){ "setsid", "--fork", "sleep", "60", NULL });
+                return run_tool(c, (const char *const[]){ "setsid", "--fork", "sleep", "1", NULL });
         if (streq(fault, "intent")) {
                 _cleanup_close_ int directory = open_target(c);
                 _cleanup_close_ int half = -EBADF;
