@@ -20,16 +20,25 @@
  *   Volumes(a(VOLUME) changed, as vanished)   what a refresh found to differ
  */
 
-/* Operations and their args -> result. Every Call may also carry "sync" (b, default true) in args.
- *   describe    {} -> backends aa{sv}: name, summary, available b, reason s, features as, formats as
- * (listed), create-formats as, capabilities as, pool-options aa{sv}, volume-options aa{sv} configure   pool
- * s, uuid s, options a{sv} (the definition), user-mode b, state-directory s, runtime-directory s, job s ->
- * {} first call on every worker that serves a pool start, stop, build (overwrite b, no-overwrite b), delete
- * {} -> space refresh     snapshot h (of the last refresh, absent at first) -> snapshot h, space, n-volumes
- * t create      capacity t, options a{sv}, creator u -> space                changed: the new volume clone
- * source s (volume name), capacity t, options a{sv}, creator u -> space resize      capacity t, shrink b,
- * allocate b -> space remove      dependents b -> space                                        vanished:
- * what was removed stat        names as -> space                                            changed,
- * vanished: as found now info        {} -> details a{sv} access      uid u -> allowed b, reason s watch {}
- * -> fd h, kind s ("inotify") undo        {} replays the intents of job s that died "space" stands for:
- * capacity t, allocation t, available t of the pool. */
+/* Operations and their args -> result. Every Call may also carry "sync" (b, default true) in args. "space" stands for:
+ * capacity t, allocation t, available t of the pool.
+ *
+ *   describe    {} -> backends aa{sv}: name, summary, available b, reason s, features as, formats as (listed),
+ *                     create-formats as, capabilities as, pool-options aa{sv}, volume-options aa{sv}
+ *   configure   pool s, uuid s, options a{sv} (the definition), user-mode b, state-directory s,
+ *               runtime-directory s, job s -> {}
+ *               the first call on every worker that serves a pool
+ *   start, stop, delete  {} -> space
+ *   build       overwrite b -> space
+ *   refresh     snapshot h (of the last refresh, absent at first) -> snapshot h, space
+ *   create      capacity t, options a{sv}, creator u -> space                       changed: the new volume
+ *   clone       source s (volume name), capacity t, options a{sv}, creator u -> method s, space
+ *   resize      capacity t, shrink b, allocate b -> space
+ *   declare     format s -> space                                                   changed: the volume
+ *   remove      names as (volumes backed by it that go too, each after its base) -> space   vanished: what went
+ *   stat        names as -> space                                                   changed, vanished: as found now
+ *   info        {} -> details a{sv}
+ *   access      uid u -> allowed b, reason s
+ *   watch       {} -> fd h
+ *   undo        {} replays what workers that died had begun: on the volume named, or on the whole pool
+ */
