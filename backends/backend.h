@@ -18,6 +18,7 @@ typedef enum BackendFeature {
         FEATURE_VOLUME_DELETE = 1 << 6,
         FEATURE_WATCH = 1 << 7,
         FEATURE_DISCOVER = 1 << 8,
+        FEATURE_DECLARE = 1 << 10,  /* volumes remember a format */
         FEATURE_USER_MODE = 1 << 9, /* works without the system service */
 } BackendFeature;
 
@@ -45,6 +46,8 @@ typedef struct Backend {
         int (*volume_clone)(Ctx *c, const char *name, const char *source, uint64_t capacity, const Bag *options, uid_t creator);
         int (*volume_resize)(Ctx *c, const char *name, uint64_t capacity, bool shrink, bool allocate);
         /* `dependents`: the volumes that may go with it, each after the one that it stands on; NULL: none. */
+        /* From now on the volume has this format. Refused where its header says something else. */
+        int (*volume_declare)(Ctx *c, const char *name, ImageFormat format);
         int (*volume_delete)(Ctx *c, const char *name, char *const *dependents);
         int (*volume_stat)(Ctx *c, const char *name);           /* ctx_volume() or ctx_vanished() */
         int (*volume_info)(Ctx *c, const char *name, Bag *ret); /* details, see volume_to_xml() */

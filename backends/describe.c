@@ -17,6 +17,7 @@ static const struct {
         { FEATURE_RESIZE, "resize" },
         { FEATURE_SHRINK, "shrink" },
         { FEATURE_CLONE, "clone" },
+        { FEATURE_DECLARE, "declare" },
         { FEATURE_VOLUME_DELETE, "volume-delete" },
         { FEATURE_WATCH, "watch" },
         { FEATURE_DISCOVER, "discover" },

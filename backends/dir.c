@@ -175,7 +175,8 @@ const Backend poolkeeper_backend = {
         .name = "dir",
         .summary = "files in a directory",
         .features = FEATURE_BUILD | FEATURE_DELETE | FEATURE_CREATE | FEATURE_RESIZE | FEATURE_SHRINK |
-                    FEATURE_CLONE | FEATURE_VOLUME_DELETE | FEATURE_WATCH | FEATURE_USER_MODE,
+                    FEATURE_CLONE | FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_WATCH |
+                    FEATURE_USER_MODE,
         .pool_options = pool_options,
         .n_pool_options = ELEMENTSOF(pool_options),
         .volume_options = file_volume_options,
@@ -192,6 +193,7 @@ const Backend poolkeeper_backend = {
         .volume_create = file_create,
         .volume_clone = file_clone,
         .volume_resize = file_resize,
+        .volume_declare = file_declare,
         .volume_delete = file_delete,
         .volume_stat = file_stat,
         .volume_info = file_info,

@@ -126,6 +126,17 @@ static int run_resize(Ctx *c, const char *volume, Bag *args, Bag *result)
                                          bag_get_bool(args, "allocate", false));
 }
 
+static int run_declare(Ctx *c, const char *volume, Bag *args, Bag *result)
+{
+        ImageFormat format = image_format_from_string(bag_get_string(args, "format") ?: "");
+
+        if (!c->backend->volume_declare)
+                return not_supported(c, "remember a volume's format");
+        if (format <= FORMAT_NONE)
+                return error_set(&c->error, ERROR_INVALID_ARGS, "declare needs a format");
+        return c->backend->volume_declare(c, volume, format);
+}
+
 static int run_remove(Ctx *c, const char *volume, Bag *args, Bag *result)
 {
         char *const *dependents = bag_get_strv(args, "names");
@@ -210,6 +221,7 @@ static const OperationEntry operations[] = {
         { "create", OPERATION_LOCKS | OPERATION_SPACE, run_create },
         { "clone", OPERATION_LOCKS | OPERATION_SPACE, run_clone },
         { "resize", OPERATION_LOCKS | OPERATION_SPACE, run_resize },
+        { "declare", OPERATION_LOCKS, run_declare },
         { "remove", OPERATION_LOCKS | OPERATION_SPACE, run_remove },
         { "stat", OPERATION_SPACE, run_stat },
         { "info", 0, run_info },

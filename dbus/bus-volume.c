@@ -5,6 +5,7 @@
 
 #include "bus-query.h"
 #include "util/bag-message.h"
+#include "util/names.h"
 
 static const char *format_name(uint8_t format)
 {
@@ -39,12 +40,23 @@ static int get_pool(sd_bus *bus, const char *path, const char *interface, const 
         return pool ? sd_bus_message_append_basic(reply, 'o', pool) : -ENOMEM;
 }
 
+/* Strings on the bus are UTF-8, file names need not be: such a path is shown like the name, with \xHH. */
+static char *shown_path(const Pool *p, const char *name)
+{
+        _cleanup_free_ char *path = pool_volume_path(p, name);
+        const char *c = path;
+
+        while (c && *c >= ' ' && *c < 0x7f)
+                c++;
+        return c && *c && name_needs_escape(path) ? name_escape(path) : TAKE_PTR(path);
+}
+
 /* Serves Path and Key: for volumes that are files, the path is the key. */
 static int get_path(sd_bus *bus, const char *path, const char *interface, const char *property,
                     sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
 {
         const Volume *v = userdata;
-        _cleanup_free_ char *file = pool_volume_path(v->pool, v->name);
+        _cleanup_free_ char *file = shown_path(v->pool, v->name);
 
         return file ? sd_bus_message_append_basic(reply, 's', file) : -ENOMEM;
 }
@@ -54,8 +66,7 @@ static int get_backing_volume(sd_bus *bus, const char *path, const char *interfa
                               sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
 {
         const Volume *v = userdata;
-        const char *backing = volume_backing(v);
-        _cleanup_free_ char *name = backing ? pool_resolve_backing(v->pool, backing) : NULL;
+        _cleanup_free_ char *name = volume_resolve_backing(v);
         _cleanup_free_ char *object = NULL;
 
         if (!name || !volume_table_get(v->pool->volumes, name))
@@ -97,6 +108,30 @@ static int method_resize(sd_bus_message *m, void *userdata, sd_bus_error *ret_er
         if (r < 0)
                 return r;
         return submit(m, userdata, OPERATION_VOLUME_RESIZE, capacity, &c, ret_error);
+}
+
+static int method_set_format(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
+{
+        Volume *v = userdata;
+        _cleanup_call_ Call c = {};
+        const char *format;
+        int r;
+
+        r = volume_begin(m, v, &c, ret_error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        r = sd_bus_message_read(m, "s", &format);
+        if (r >= 0)
+                r = call_read_options(&c, NULL, ret_error);
+        if (r < 0)
+                return r;
+        return call_submit(&c,
+                           &(Request){ .operation = OPERATION_VOLUME_SET_FORMAT,
+                                       .pool = v->pool,
+                                       .volume = v->name,
+                                       .capacity = UINT64_MAX,
+                                       .format = format },
+                           ret_error);
 }
 
 static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
@@ -171,7 +206,7 @@ static int answer_xml(sd_bus_message *m, Pool *p, const char *volume, const Bag 
         if (r < 0)
                 return r;
         volume_to_info(v, &info);
-        path = pool_volume_path(p, volume);
+        path = shown_path(p, volume);
         if (!path)
                 return -ENOMEM;
         r = volume_to_xml(&info, path, path, bag_get_bag(result, "details"), &p->backend->volume_options,
@@ -252,6 +287,8 @@ const sd_bus_vtable volume_vtable[] = {
                                 SD_BUS_RESULT("o", job), method_resize, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Delete", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job),
                                 method_delete, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetFormat", SD_BUS_ARGS("s", format, "a{sv}", options),
+                                SD_BUS_RESULT("o", job), method_set_format, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Refresh", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job),
                                 method_refresh, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetXML", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("s", xml),

@@ -10,11 +10,17 @@
 #include "util/log.h"
 
 static const char *const operation_names[_OPERATION_MAX] = {
-        [OPERATION_POOL_START] = "pool-start",         [OPERATION_POOL_STOP] = "pool-stop",
-        [OPERATION_POOL_BUILD] = "pool-build",         [OPERATION_POOL_DELETE] = "pool-delete",
-        [OPERATION_POOL_REFRESH] = "pool-refresh",     [OPERATION_DISCOVER] = "discover",
-        [OPERATION_VOLUME_CREATE] = "volume-create",   [OPERATION_VOLUME_CLONE] = "volume-clone",
-        [OPERATION_VOLUME_RESIZE] = "volume-resize",   [OPERATION_VOLUME_DELETE] = "volume-delete",
+        [OPERATION_POOL_START] = "pool-start",
+        [OPERATION_POOL_STOP] = "pool-stop",
+        [OPERATION_POOL_BUILD] = "pool-build",
+        [OPERATION_POOL_DELETE] = "pool-delete",
+        [OPERATION_POOL_REFRESH] = "pool-refresh",
+        [OPERATION_DISCOVER] = "discover",
+        [OPERATION_VOLUME_CREATE] = "volume-create",
+        [OPERATION_VOLUME_CLONE] = "volume-clone",
+        [OPERATION_VOLUME_RESIZE] = "volume-resize",
+        [OPERATION_VOLUME_DELETE] = "volume-delete",
+        [OPERATION_VOLUME_SET_FORMAT] = "volume-set-format",
         [OPERATION_VOLUME_REFRESH] = "volume-refresh",
 };
 
@@ -61,6 +67,7 @@ bool operation_is_pool_wide(Operation o)
         case OPERATION_VOLUME_CLONE:
         case OPERATION_VOLUME_RESIZE:
         case OPERATION_VOLUME_DELETE:
+        case OPERATION_VOLUME_SET_FORMAT:
         case OPERATION_VOLUME_REFRESH:
         case _OPERATION_MAX:
         case _OPERATION_INVALID:
@@ -138,7 +145,7 @@ void job_announce(Job *j)
                 m->observer.job_added(j, m->observer_data);
 }
 
-static void changed(Job *j)
+void job_tell_changed(Job *j)
 {
         Manager *m = j->manager;
 
@@ -174,7 +181,7 @@ void job_listen(Job *j, job_event_t callback, void *userdata)
 void job_set_stalled(Job *j)
 {
         j->stalled = true;
-        changed(j);
+        job_tell_changed(j);
 }
 
 /* Rate: exponential average over samples at least 100 ms apart; the expected end follows from it. */
@@ -200,7 +207,7 @@ void job_set_progress(Job *j, uint64_t done, uint64_t total)
         if (j->rate > 0 && total > done)
                 j->expected_end_usec = now_usec(CLOCK_REALTIME) +
                                        (uint64_t)((double)(total - done) / (double)j->rate * 1e6);
-        changed(j);
+        job_tell_changed(j);
 }
 
 static void log_end(const Job *j)
@@ -244,14 +251,15 @@ void job_end(Job *j, Bag *result, const Error *e)
         j->run->watchdog = sd_event_source_disable_unref(j->run->watchdog);
         log_end(j);
 
-        if (j->announced && m->observer.job_finished)
-                m->observer.job_finished(j, m->observer_data);
         if (j->run->listener) {
                 job_event_t listener = j->run->listener;
 
                 j->run->listener = NULL;
                 listener(j, true, j->run->listener_data);
         }
+        /* After the reply, which may be what announces it. */
+        if (j->announced && m->observer.job_finished)
+                m->observer.job_finished(j, m->observer_data);
         queue_finished(j);
 }
 
@@ -267,8 +275,7 @@ int job_cancel(Job *j, Error *e)
                                  j->id, operation_to_string(j->operation));
         if (j->state == JOB_CANCELLING)
                 return 0;
-        run_cancel(j);
-        return 0;
+        return run_cancel(j, e);
 }
 
 int manager_find_job(Manager *m, uint64_t id, Job **ret, Error *e)
@@ -291,6 +298,9 @@ int job_submit_internal(Pool *p, Operation o, Job **ret, Error *e)
         Job *j;
         int r;
 
+        r = manager_check_accepting(p->manager, e);
+        if (r < 0)
+                return r;
         r = job_new(p->manager, o, p, NULL, NULL, 0, bag_new(), &j);
         if (r < 0)
                 return error_set(e, ERROR_NO_MEMORY, "out of memory");

@@ -15,6 +15,7 @@ typedef enum Operation {
         OPERATION_VOLUME_CLONE,
         OPERATION_VOLUME_RESIZE,
         OPERATION_VOLUME_DELETE,
+        OPERATION_VOLUME_SET_FORMAT,
         OPERATION_VOLUME_REFRESH,
         _OPERATION_MAX,
         _OPERATION_INVALID = -EINVAL,
@@ -37,7 +38,8 @@ typedef enum JobState {
 #define JOBS_FINISHED_PER_UID_MAX 256u
 #define JOB_KEEP_USEC (60ULL * 1000 * 1000) /* a finished job stays readable */
 #define JOB_ANNOUNCE_USEC (100ULL * 1000)   /* a job whose caller waits is announced only after this */
-#define JOB_READY_USEC (1000ULL * 1000) /* a caller that does not wait gets its job path at the latest now \
+#define JOB_READY_USEC \
+        (1000ULL * 1000) /* a caller that does not wait gets its job path at the latest now \
                                          */
 
 struct Job {

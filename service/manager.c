@@ -14,6 +14,8 @@
 #include "util/names.h"
 #include "worker.h"
 
+#define KILL_USEC (5ULL * 1000 * 1000)
+
 int manager_new(sd_event *event, const ManagerConfig *config, Manager **ret)
 {
         _cleanup_(manager_freep) Manager *m = calloc(1, sizeof(*m));
@@ -25,6 +27,8 @@ int manager_new(sd_event *event, const ManagerConfig *config, Manager **ret)
         *m = (Manager){
                 .event = sd_event_ref(event), .config = *config, .volumes_listed = true, .next_job_id = 1
         };
+        m->config.kill_usec = config->kill_usec ?: KILL_USEC;
+        m->config.keep_usec = config->keep_usec ?: JOB_KEEP_USEC;
         m->pools = hashmap_new();
         m->jobs = hashmap_new();
         if (!m->pools || !m->jobs)
@@ -123,7 +127,7 @@ Volume *manager_volume_by_path(Manager *m, const char *path)
         Pool *p;
 
         HASHMAP_FOREACH (name, p, m->pools) {
-                _cleanup_free_ char *volume = *path == '/' ? pool_resolve_backing(p, path) : NULL;
+                _cleanup_free_ char *volume = *path == '/' ? pool_resolve_path(p, path) : NULL;
                 Volume *v = volume ? volume_table_get(p->volumes, volume) : NULL;
 
                 if (v)
@@ -429,12 +433,9 @@ void manager_autostart(Manager *m)
         Pool *p;
 
         HASHMAP_FOREACH (name, p, m->pools) {
-                _cleanup_error_ Error e = ERROR_NULL;
-
                 if (!p->autostart && !p->adopt)
                         continue;
                 p->adopt = false;
-                if (job_submit_internal(p, OPERATION_POOL_START, NULL, &e) < 0)
-                        recovery_schedule(p);
+                recovery_begin(p);
         }
 }

@@ -38,6 +38,8 @@ typedef struct ManagerConfig {
         const char *runtime_directory;          /* /run/poolkeeper */
         uint64_t idle_usec;     /* session workers, and the daemon itself, leave after this; 0: never */
         uint64_t deadline_usec; /* a session operation that takes longer makes the pool unresponsive */
+        uint64_t kill_usec;     /* from SIGTERM to SIGKILL of a worker; 0: 5 s */
+        uint64_t keep_usec;     /* a finished job stays readable; 0: JOB_KEEP_USEC */
 } ManagerConfig;
 
 #define VOLUMES_LISTED_MAX 4096u    /* beyond, volumes leave ObjectManager and introspection ... */

@@ -83,6 +83,11 @@ bool pool_is_up(const Pool *p)
         return p->state == POOL_ACTIVE || p->state == POOL_UNAVAILABLE || p->state == POOL_UNRESPONSIVE;
 }
 
+bool pool_is_full(const Pool *p)
+{
+        return volume_table_size(p->volumes) >= VOLUMES_PER_POOL_MAX;
+}
+
 int pool_check_usable(const Pool *p, Error *e)
 {
         switch (p->state) {
@@ -149,7 +154,8 @@ char *pool_volume_path(const Pool *p, const char *name)
         return asprintf(&path, "%s/%s", pool_target(p), raw) < 0 ? NULL : path;
 }
 
-char *pool_resolve_backing(const Pool *p, const char *backing)
+/* The part of a backing path behind the pool's target; NULL: it points elsewhere. New string. */
+static char *name_below_target(const Pool *p, const char *backing)
 {
         const char *target = pool_target(p), *rest;
         _cleanup_free_ char *clean = NULL;
@@ -165,7 +171,19 @@ char *pool_resolve_backing(const Pool *p, const char *backing)
                 rest = clean + strlen(target) + 1;
         else
                 return NULL;
-        return strchr(rest, '/') ? NULL : name_escape(rest);
+        return strchr(rest, '/') ? NULL : strdup(rest);
+}
+
+char *pool_resolve_path(const Pool *p, const char *path)
+{
+        _cleanup_free_ char *raw = name_below_target(p, path);
+
+        return raw ? name_escape(raw) : NULL;
+}
+
+char *volume_resolve_backing(const Volume *v)
+{
+        return name_below_target(v->pool, volume_backing(v));
 }
 
 /* More are counted, not named. */
@@ -180,7 +198,7 @@ size_t pool_dependents(const Pool *p, const char *volume, char ***ret)
                 return 0;
         for (Volume *v = volume_table_first(p->volumes, NULL, &cursor); v;
              v = volume_table_next(p->volumes, &cursor)) {
-                _cleanup_free_ char *base = pool_resolve_backing(p, volume_backing(v));
+                _cleanup_free_ char *base = volume_resolve_backing(v);
 
                 if (!streq_ptr(base, volume) || streq(v->name, volume))
                         continue;

@@ -18,6 +18,8 @@ typedef enum PoolState {
         _POOL_STATE_INVALID = -EINVAL,
 } PoolState;
 
+#define VOLUMES_PER_POOL_MAX 1000000u
+
 struct Pool {
         Manager *manager;
         Definition *definition; /* live */
@@ -44,6 +46,7 @@ PoolState pool_state_from_string(const char *s);
 const char *pool_name(const Pool *p);
 const char *pool_type(const Pool *p);
 const char *pool_target(const Pool *p); /* cleaned path, NULL when the type has none */
+bool pool_is_full(const Pool *p);
 bool pool_is_up(const Pool *p); /* active, unavailable or unresponsive: it was started and not stopped */
 uint64_t pool_reserved(const Pool *p);                                   /* bytes kept for the host */
 int pool_find_volume(Pool *p, const char *name, Volume **ret, Error *e); /* NoSuchVolume */
@@ -74,6 +77,8 @@ int pool_worker_configuration(const Pool *p, const char *job, Bag **ret);
 
 /* How many volumes are backed by this one; the names of the first thousand in *ret. */
 size_t pool_dependents(const Pool *p, const char *volume, char ***ret);
-/* The name of the volume in this pool that a backing path of its volumes means; NULL: none of ours. New
- * string. */
-char *pool_resolve_backing(const Pool *p, const char *backing);
+/* The (shown) name of the volume in this pool that a path as a caller writes it means, absolute or relative to the
+ * target; NULL: it is not below the target. New string. */
+char *pool_resolve_path(const Pool *p, const char *path);
+/* The same for the backing file of a volume, whose path is escaped already as records are. */
+char *volume_resolve_backing(const Volume *v);

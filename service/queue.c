@@ -254,7 +254,7 @@ static void arm_expiry(JobQueue *q)
 
         if (!q->finished.first)
                 return;
-        at = q->finished.first->run->finished_usec + JOB_KEEP_USEC;
+        at = q->finished.first->run->finished_usec + q->manager->config.keep_usec;
         if (q->expiry) {
                 (void)sd_event_source_set_time(q->expiry, at);
                 (void)sd_event_source_set_enabled(q->expiry, SD_EVENT_ONESHOT);
@@ -267,7 +267,7 @@ static int on_expiry(sd_event_source *s, uint64_t usec, void *userdata)
 {
         JobQueue *q = userdata;
 
-        while (q->finished.first && q->finished.first->run->finished_usec + JOB_KEEP_USEC <= usec)
+        while (q->finished.first && q->finished.first->run->finished_usec + q->manager->config.keep_usec <= usec)
                 forget(q, q->finished.first);
         arm_expiry(q);
         return 0;

@@ -82,7 +82,7 @@ static int need_feature(const Request *r, const char *feature, const char *what,
 static int prepare_start(const Request *r, Prepared *p, Error *e)
 {
         int x = take_options(r, start_options, ELEMENTSOF(start_options), p, e);
-        ActionCheck *check;
+        ActionCheck *check = NULL;
 
         if (x < 0)
                 return x;
@@ -122,7 +122,7 @@ static int need_inactive(const Request *r, Error *e)
 static int prepare_build(const Request *r, Prepared *p, Error *e)
 {
         int x = take_options(r, build_options, ELEMENTSOF(build_options), p, e);
-        ActionCheck *check;
+        ActionCheck *check = NULL;
 
         if (x >= 0)
                 x = need_feature(r, "build", "be built", e);
@@ -180,7 +180,7 @@ static int need_backing(const Request *r, const Bag *options, Prepared *p, Error
 
         if (!path)
                 return 0;
-        name = pool_resolve_backing(r->pool, path);
+        name = pool_resolve_path(r->pool, path);
         v = name ? volume_table_get(r->pool->volumes, name) : NULL;
         if (!v)
                 return error_set(
@@ -195,7 +195,7 @@ static int prepare_new_volume(const Request *r, const Bag *options, uint64_t cap
                               Prepared *p, Error *e)
 {
         const OptionTable *table = &r->pool->backend->volume_options;
-        ActionCheck *check;
+        ActionCheck *check = NULL;
         int x;
 
         x = need(p, r->pool, NULL, "volume-create", &check, e);
@@ -228,7 +228,7 @@ static int check_new_name(const Request *r, Error *e)
 
 static uint64_t backing_capacity(const Request *r, const Bag *options)
 {
-        _cleanup_free_ char *name = pool_resolve_backing(r->pool, bag_get_string(options, "backing.path"));
+        _cleanup_free_ char *name = pool_resolve_path(r->pool, bag_get_string(options, "backing.path"));
         const Volume *v = name ? volume_table_get(r->pool->volumes, name) : NULL;
 
         return v && v->capacity != UINT64_MAX ? v->capacity : 0;
@@ -349,7 +349,7 @@ static int find_volume(const Request *r, Volume **ret, Error *e)
 static int prepare_resize(const Request *r, Prepared *p, Error *e)
 {
         bool smaller;
-        ActionCheck *check;
+        ActionCheck *check = NULL;
         Volume *v;
         int x;
 
@@ -442,6 +442,27 @@ static int prepare_delete(const Request *r, Prepared *p, Error *e)
         return x;
 }
 
+/* To say what a file from outside is lets tools read it so: an administrator's word. */
+static int prepare_set_format(const Request *r, Prepared *p, Error *e)
+{
+        int x = take_options(r, &sync_option, 1, p, e);
+        Volume *v;
+
+        if (x >= 0)
+                x = find_volume(r, &v, e);
+        if (x >= 0)
+                x = need_feature(r, "declare", "remember a volume's format", e);
+        if (x < 0)
+                return x;
+        if (!strv_contains(r->pool->backend->formats, r->format))
+                return error_set(e, ERROR_INVALID_ARGS, "%s is no format of volumes in pools of type %s",
+                                 r->format, pool_type(r->pool));
+        x = need(p, r->pool, v, "pool-define", NULL, e);
+        if (x >= 0 && bag_set_string(p->args, "format", r->format) < 0)
+                x = out_of_memory(e);
+        return x;
+}
+
 static int prepare_volume_refresh(const Request *r, Prepared *p, Error *e)
 {
         int x = take_options(r, NULL, 0, p, e);
@@ -477,6 +498,8 @@ static int prepare(const Request *r, Prepared *p, Error *e)
                 return prepare_resize(r, p, e);
         case OPERATION_VOLUME_DELETE:
                 return prepare_delete(r, p, e);
+        case OPERATION_VOLUME_SET_FORMAT:
+                return prepare_set_format(r, p, e);
         case OPERATION_VOLUME_REFRESH:
                 return prepare_volume_refresh(r, p, e);
         case OPERATION_DISCOVER:

@@ -13,6 +13,7 @@ typedef struct Request {
         uint64_t capacity;  /* create, clone, resize; UINT64_MAX: not given */
         const Bag *options; /* method options as they came; without "wait" */
         const char *source; /* clone: name of the source volume in the same pool */
+        const char *format; /* set-format */
         uid_t caller;
 } Request;
 

@@ -13,9 +13,9 @@
 #include "watcher.h"
 
 static const char *const step_operations[_OPERATION_MAX] = {
-        [OPERATION_VOLUME_CREATE] = "create", [OPERATION_VOLUME_CLONE] = "clone",
-        [OPERATION_VOLUME_RESIZE] = "resize", [OPERATION_VOLUME_DELETE] = "remove",
-        [OPERATION_VOLUME_REFRESH] = "stat",
+        [OPERATION_VOLUME_CREATE] = "create",      [OPERATION_VOLUME_CLONE] = "clone",
+        [OPERATION_VOLUME_RESIZE] = "resize",      [OPERATION_VOLUME_DELETE] = "remove",
+        [OPERATION_VOLUME_SET_FORMAT] = "declare", [OPERATION_VOLUME_REFRESH] = "stat",
 };
 
 static Pool *job_pool(const Job *j)
@@ -89,6 +89,7 @@ static int plan(Job *j, Pool *p)
         case OPERATION_VOLUME_CLONE:
         case OPERATION_VOLUME_RESIZE:
         case OPERATION_VOLUME_DELETE:
+        case OPERATION_VOLUME_SET_FORMAT:
         case OPERATION_VOLUME_REFRESH:
                 return add_step(j, step_operations[j->operation], TAKE_PTR(j->run->args));
         case _OPERATION_MAX:
@@ -99,100 +100,6 @@ static int plan(Job *j, Pool *p)
 }
 
 /* ---- the end ---- */
-
-static void pool_started(Job *j, Pool *p, const Error *e)
-{
-        bool was_up =
-                p->state == POOL_UNAVAILABLE || p->state == POOL_UNRESPONSIVE || recovery_is_pending(p);
-
-        if (!e) {
-                recovery_cancel(p);
-                log_line(LOG_INFO,
-                         (LogFields){ .message_id = was_up ? MESSAGE_POOL_RECOVERED : MESSAGE_POOL_STARTED,
-                                      .pool = pool_name(p),
-                                      .caller = j->caller },
-                         "Pool %s is active", pool_name(p));
-                pool_set_state(p, POOL_ACTIVE, NULL);
-                manager_remember_active(p->manager, p);
-                return;
-        }
-        watcher_stop(p);
-        if (was_up || j->run->internal) {
-                pool_set_state(p, e->kind == ERROR_TIMED_OUT ? POOL_UNRESPONSIVE : POOL_UNAVAILABLE, e);
-                recovery_schedule(p);
-        } else {
-                pool_set_state(p, POOL_INACTIVE, e);
-                pool_clear_volumes(p);
-                manager_pool_went_down(p->manager, p);
-        }
-}
-
-static void pool_stopped(Job *j, Pool *p, const Error *e)
-{
-        if (e && !bag_get_bool(j->run->steps[0].args, "force", false)) {
-                pool_set_state(p, POOL_ACTIVE, e);
-                return;
-        }
-        recovery_cancel(p);
-        session_rest(p->session);
-        pool_clear_volumes(p);
-        p->capacity = p->allocation = p->available = 0;
-        log_line(
-                LOG_INFO,
-                (LogFields){ .message_id = MESSAGE_POOL_STOPPED, .pool = pool_name(p), .caller = j->caller },
-                "Pool %s is stopped", pool_name(p));
-        pool_set_state(p, POOL_INACTIVE, e);
-        manager_pool_went_down(p->manager, p); /* p may be gone */
-}
-
-static void pool_refreshed(Pool *p, const Error *e)
-{
-        refresh_abort(p);
-        if (!e) {
-                if (p->error.kind != ERROR_NONE)
-                        pool_set_state(p, p->state, NULL);
-        } else if (e->kind == ERROR_TIMED_OUT)
-                pool_failed(p, POOL_UNRESPONSIVE, e);
-        else if (e->kind == ERROR_SOURCE_UNREACHABLE)
-                pool_failed(p, POOL_UNAVAILABLE, e);
-        else if (e->kind != ERROR_CANCELLED)
-                pool_set_state(p, p->state, e);
-}
-
-/* What the end means for the pool; the job itself ends after it, so that a caller finds the new state. */
-static void settle_pool(Job *j, const Error *e)
-{
-        Pool *p = job_pool(j);
-
-        if (!p)
-                return;
-        switch (j->operation) {
-        case OPERATION_POOL_START:
-                refresh_abort(p);
-                pool_started(j, p, e);
-                break;
-        case OPERATION_POOL_STOP:
-                pool_stopped(j, p, e);
-                break;
-        case OPERATION_POOL_REFRESH:
-                pool_refreshed(p, e);
-                break;
-        case OPERATION_VOLUME_CREATE:
-        case OPERATION_VOLUME_CLONE:
-        case OPERATION_VOLUME_RESIZE:
-        case OPERATION_VOLUME_DELETE:
-        case OPERATION_VOLUME_REFRESH:
-                if (e && e->kind == ERROR_SOURCE_UNREACHABLE)
-                        pool_failed(p, POOL_UNAVAILABLE, e);
-                break;
-        case OPERATION_POOL_BUILD:
-        case OPERATION_POOL_DELETE:
-        case OPERATION_DISCOVER:
-        case _OPERATION_MAX:
-        case _OPERATION_INVALID:
-                break;
-        }
-}
 
 static int finish_result(const Job *j, Bag *result)
 {
@@ -223,6 +130,13 @@ static void finish(Job *j, Bag *result, const Error *e)
         job_end(j, result ?: bag_new(), e);
 }
 
+/* Ends a job of which nothing was begun. */
+static void end_unstarted(Job *j, const Error *e)
+{
+        settle_unstarted(j);
+        job_end(j, bag_new(), e);
+}
+
 static void fail(Job *j, ErrorKind kind, const char *text)
 {
         _cleanup_error_ Error e = ERROR_NULL;
@@ -248,6 +162,24 @@ static void on_worker_progress(uint64_t done, uint64_t total, void *userdata)
         job_set_progress(j, done, total);
 }
 
+static void drop_worker(Job *j)
+{
+        Worker *w = TAKE_PTR(j->run->worker);
+
+        worker_release(w);
+        worker_cancel(w);
+}
+
+static void fail_full(Job *j, const Pool *p)
+{
+        _cleanup_error_ Error e = ERROR_NULL;
+
+        drop_worker(j);
+        error_set(&e, ERROR_LIMITS_EXCEEDED, "Pool %s holds more than %u volumes; move some elsewhere",
+                  pool_name(p), VOLUMES_PER_POOL_MAX);
+        finish(j, NULL, &e);
+}
+
 static void on_worker_volume(const VolumeInfo *v, void *userdata)
 {
         Job *j = userdata;
@@ -256,7 +188,9 @@ static void on_worker_volume(const VolumeInfo *v, void *userdata)
         keep_alive(j);
         if (!p)
                 return;
-        if (p->guard && (j->operation == OPERATION_POOL_REFRESH || j->operation == OPERATION_POOL_START))
+        if (pool_is_full(p) && !volume_table_get(p->volumes, v->name))
+                fail_full(j, p);
+        else if (p->guard && (j->operation == OPERATION_POOL_REFRESH || j->operation == OPERATION_POOL_START))
                 refresh_volume(p, v);
         else
                 pool_volume_seen(p, v);
@@ -275,23 +209,45 @@ static void on_worker_vanished(const char *name, void *userdata)
                 pool_volume_gone(p, name);
 }
 
-static void on_undone(Bag *result, const Error *e, bool needs_job, void *userdata)
-{
-        Job *j = userdata;
-        _cleanup_error_ Error crash = ERROR_NULL;
+static int start_worker(Job *j, Pool *p, const WorkerEvents *events, Error *e);
 
+/* The operation may have been made, or not: what is there now is looked at. */
+static void look_again(const Job *j, Pool *p)
+{
+        char **names = NULL;
+
+        if (j->volume && pool_check_usable(p, NULL) >= 0 && strv_append(&names, j->volume) >= 0)
+                pool_look_at(p, names);
+}
+
+static void end_undo(Job *j, const Error *e)
+{
+        _cleanup_error_ Error crash = ERROR_NULL;
+        Pool *p = job_pool(j);
+
+        if (e)
+                log_line(LOG_WARNING,
+                         (LogFields){ .pool = j->pool, .volume = j->volume, .caller = (uid_t)-1 },
+                         "What job %" PRIu64 " left behind stays until pool %s is started again: %s", j->id,
+                         j->pool, e->message);
+        if (p)
+                look_again(j, p);
         error_move(&crash, &j->error);
         finish(j, NULL, &crash);
+}
+
+static void on_undone(Bag *result, const Error *e, bool needs_job, void *userdata)
+{
+        end_undo(userdata, e);
 }
 
 static void on_undo_gone(const Error *e, void *userdata)
 {
         Job *j = userdata;
 
-        j->run->worker = NULL; /* on_undone() has been called */
+        j->run->worker = NULL;
+        end_undo(j, e);
 }
-
-static int start_worker(Job *j, Pool *p, const WorkerEvents *events, Error *e);
 
 /* Its worker died: what it had begun is undone before the job ends. */
 static void undo(Job *j, const Error *crash)
@@ -301,25 +257,37 @@ static void undo(Job *j, const Error *crash)
         Pool *p = job_pool(j);
 
         j->run->undoing = true;
+        j->cancellable = false;
         j->error.kind = crash->kind;
         (void)free_and_strdup(&j->error.message, crash->message);
-        if (!p || start_worker(j, p, &events, &e) < 0 ||
-            worker_call(j->run->worker, "undo", j->volume, NULL, on_undone, j, &e) < 0)
-                on_undone(NULL, NULL, false, j);
+        if (!p)
+                end_undo(j, NULL);
+        else if (start_worker(j, p, &events, &e) < 0 ||
+                 worker_call(j->run->worker, "undo", j->volume, NULL, on_undone, j, &e) < 0)
+                end_undo(j, &e);
+        else
+                keep_alive(j);
 }
 
+/* One that had to be abandoned has its object locked still; there is nothing to undo before it ends. */
 static void on_worker_gone(const Error *e, void *userdata)
 {
         Job *j = userdata;
         _cleanup_error_ Error end = ERROR_NULL;
+        Pool *p = job_pool(j);
 
         j->run->worker = NULL;
         if (j->state == JOB_CANCELLING)
                 error_set(&end, ERROR_CANCELLED, "Job %" PRIu64 " was cancelled", j->id);
         else
-                error_set(&end, j->stalled && is_bounded(j->operation) ? ERROR_TIMED_OUT : e->kind, "%s",
-                          e->message);
-        undo(j, &end);
+                error_set(&end, e->kind, "%s", e->message);
+        if (e->kind != ERROR_TIMED_OUT) {
+                undo(j, &end);
+                return;
+        }
+        if (p)
+                pool_failed(p, POOL_UNRESPONSIVE, e);
+        finish(j, NULL, &end);
 }
 
 static void next_step(Job *j);
@@ -330,18 +298,21 @@ static void on_step(Bag *result, const Error *e, bool needs_job, void *userdata)
         JobStep *step = &j->run->steps[j->run->step];
         Pool *p = job_pool(j);
 
-        /* The end of the process tells more than the failed call, and its undo comes first. */
-        if (e && e->kind == ERROR_WORKER_CRASHED)
-                return;
-        if (e) {
+        /* What cannot be undone costs its volume, not the pool. */
+        if (e && streq(step->operation, "undo"))
+                log_line(LOG_WARNING, (LogFields){ .pool = j->pool, .caller = (uid_t)-1 },
+                         "What was left behind in pool %s stays: %s", j->pool, e->message);
+        else if (e) {
                 finish(j, NULL, e);
                 return;
         }
         if (p && streq(step->operation, "watch")) {
-                int fd = bag_take_fd(result, "fd");
+                _cleanup_error_ Error watch = ERROR_NULL;
 
-                if (fd >= 0)
-                        (void)watcher_start(p, fd);
+                if (watcher_start(p, bag_take_fd(result, "fd"), &watch) < 0) {
+                        finish(j, NULL, &watch);
+                        return;
+                }
         } else if (p && streq(step->operation, "refresh"))
                 refresh_end(p, result);
         else if (p)
@@ -372,7 +343,7 @@ static void on_configured(Bag *result, const Error *e, bool needs_job, void *use
 {
         Job *j = userdata;
 
-        if (e && e->kind != ERROR_WORKER_CRASHED && !j->run->undoing)
+        if (e && !j->run->undoing) /* else the undo fails, too */
                 finish(j, NULL, e);
 }
 
@@ -395,18 +366,18 @@ static int start_worker(Job *j, Pool *p, const WorkerEvents *events, Error *e)
 static int on_watchdog(sd_event_source *s, uint64_t usec, void *userdata)
 {
         Job *j = userdata;
+        _cleanup_error_ Error e = ERROR_NULL;
 
-        j->stalled = true;
-        if (is_bounded(j->operation) && j->run->worker) {
-                _cleanup_error_ Error e = ERROR_NULL;
-                Worker *w = TAKE_PTR(j->run->worker);
-
-                worker_release(w);
-                worker_cancel(w);
-                error_set(&e, ERROR_TIMED_OUT, "Pool %s did not answer within its deadline", j->pool);
-                finish(j, NULL, &e);
-        } else
+        if (!j->run->worker || !(j->run->undoing || is_bounded(j->operation))) {
                 job_set_stalled(j);
+                return 0;
+        }
+        error_set(&e, ERROR_TIMED_OUT, "Pool %s did not answer within its deadline", j->pool);
+        drop_worker(j);
+        if (j->run->undoing)
+                end_undo(j, &e);
+        else
+                finish(j, NULL, &e);
         return 0;
 }
 
@@ -435,6 +406,7 @@ void run_in_worker(Job *j)
         Pool *p = job_pool(j);
 
         j->cancellable = true;
+        job_tell_changed(j);
         if (!p)
                 fail(j, ERROR_NO_SUCH_POOL, "The pool was removed before the job began");
         else if (start_worker(j, p, &events, &e) < 0)
@@ -450,16 +422,16 @@ static void on_session_reply(Bag *result, const Error *e, bool needs_job, void *
         Job *j = userdata;
 
         j->run->call = NULL;
-        if (j->state == JOB_CANCELLING && needs_job) {
-                fail(j, ERROR_CANCELLED, "The job was cancelled before it began");
-                return;
-        }
         if (needs_job) {
                 j->cancellable = true;
+                job_tell_changed(j);
                 queue_want_slot(j);
                 return;
         }
-        finish(j, result ? bag_copy(result) : NULL, e);
+        if (e && e->kind == ERROR_WORKER_CRASHED)
+                undo(j, e);
+        else
+                finish(j, result ? bag_copy(result) : NULL, e);
 }
 
 static void run_in_session(Job *j, Pool *p)
@@ -483,10 +455,10 @@ static int check_again(const Job *j, const Pool *p, Error *e)
         case OPERATION_POOL_START:
                 if (p->state == POOL_ACTIVE)
                         return error_set(e, ERROR_POOL_ACTIVE, "Pool %s is active already", pool_name(p));
+                if (j->run->internal && !recovery_is_pending(p))
+                        return error_set(e, ERROR_CANCELLED, "Pool %s was stopped meanwhile", pool_name(p));
                 return 0;
         case OPERATION_POOL_STOP:
-                if (!pool_is_up(p))
-                        return error_set(e, ERROR_POOL_INACTIVE, "Pool %s is not active", pool_name(p));
                 return 0;
         case OPERATION_POOL_BUILD:
         case OPERATION_POOL_DELETE:
@@ -499,6 +471,7 @@ static int check_again(const Job *j, const Pool *p, Error *e)
         case OPERATION_VOLUME_CLONE:
         case OPERATION_VOLUME_RESIZE:
         case OPERATION_VOLUME_DELETE:
+        case OPERATION_VOLUME_SET_FORMAT:
         case OPERATION_VOLUME_REFRESH:
                 return pool_check_usable(p, e);
         case OPERATION_DISCOVER:
@@ -509,6 +482,24 @@ static int check_again(const Job *j, const Pool *p, Error *e)
         return 0;
 }
 
+/* A stop that finds the pool down has nothing left to do: its start was cancelled, or another came first. */
+static bool is_done_already(const Job *j, const Pool *p)
+{
+        return j->operation == OPERATION_POOL_STOP && (!p || !pool_is_up(p));
+}
+
+static int check_start(Job *j, Pool *p, Error *e)
+{
+        int r;
+
+        if (!p)
+                return error_set(e, ERROR_NO_SUCH_POOL, "The pool was removed before the job began");
+        r = check_again(j, p, e);
+        if (r < 0)
+                return r;
+        return plan(j, p) < 0 ? error_set(e, ERROR_NO_MEMORY, "out of memory") : 0;
+}
+
 void run_start(Job *j)
 {
         _cleanup_error_ Error e = ERROR_NULL;
@@ -516,47 +507,44 @@ void run_start(Job *j)
 
         j->state = JOB_RUNNING;
         j->start_usec = now_usec(CLOCK_REALTIME);
-        if (!p)
-                error_set(&e, ERROR_NO_SUCH_POOL, "The pool was removed before the job began");
-        if (!p || check_again(j, p, &e) < 0) {
-                job_end(j, bag_new(), &e);
+        if (is_done_already(j, p)) {
+                job_end(j, bag_new(), NULL);
                 return;
         }
-        if (plan(j, p) < 0) {
-                fail(j, ERROR_NO_MEMORY, "out of memory");
+        if (check_start(j, p, &e) < 0) {
+                end_unstarted(j, &e);
                 return;
         }
+        j->run->before = p->state;
         if (j->operation == OPERATION_POOL_START && !pool_is_up(p))
                 pool_set_state(p, POOL_STARTING, NULL);
-        if (j->operation == OPERATION_POOL_STOP) {
+        if (j->operation == OPERATION_POOL_STOP)
                 pool_set_state(p, POOL_STOPPING, NULL);
-                watcher_stop(p);
-                recovery_cancel(p);
-        }
+        job_tell_changed(j);
         if (step_operations[j->operation])
                 run_in_session(j, p);
         else
                 queue_want_slot(j);
 }
 
-void run_cancel(Job *j)
+int run_cancel(Job *j, Error *e)
 {
-        if (!j->run->started) {
-                _cleanup_error_ Error e = ERROR_NULL;
+        _cleanup_error_ Error cancelled = ERROR_NULL;
 
-                error_set(&e, ERROR_CANCELLED, "The job was cancelled before it began");
-                job_end(j, bag_new(), &e);
-                return;
+        error_set(&cancelled, ERROR_CANCELLED, "The job was cancelled before it began");
+        if (!j->run->started) {
+                end_unstarted(j, &cancelled);
+                return 0;
         }
-        if (j->run->wants_slot) {
-                fail(j, ERROR_CANCELLED, "The job was cancelled before it began");
-                return;
+        if (j->run->wants_slot || (j->run->call && session_cancel(j->run->call))) {
+                finish(j, NULL, &cancelled);
+                return 0;
         }
-        if (j->run->call && session_cancel(j->run->call)) {
-                fail(j, ERROR_CANCELLED, "The job was cancelled before it began");
-                return;
-        }
+        if (!j->run->worker) /* sent to the session meanwhile */
+                return error_set(e, ERROR_NOT_SUPPORTED, "Job %" PRIu64 " runs already and ends by itself",
+                                 j->id);
         j->state = JOB_CANCELLING;
-        if (j->run->worker)
-                worker_cancel(j->run->worker);
+        job_tell_changed(j);
+        worker_cancel(j->run->worker);
+        return 0;
 }

@@ -33,23 +33,20 @@ static void call_free(SessionCall *c)
         free(c);
 }
 
-static SessionCall *take_first(Session *s)
+static void unlink_call(Session *s, SessionCall *c)
 {
-        SessionCall *c = s->first;
+        SessionCall **i = &s->first;
 
-        s->first = c->next;
-        if (!s->first)
-                s->tail = &s->first;
-        return c;
+        while (*i != c)
+                i = &(*i)->next;
+        *i = c->next;
+        if (s->tail == &c->next)
+                s->tail = i;
 }
 
-static void fail_all(Session *s, const Error *sent, const Error *queued)
+/* The list is whole before anybody hears: a reply may call again. */
+static void fail_list(SessionCall *c, const Error *sent, const Error *queued)
 {
-        SessionCall *c = s->first;
-
-        s->first = NULL;
-        s->tail = &s->first;
-        s->n_sent = 0;
         while (c) {
                 SessionCall *next = c->next;
 
@@ -59,26 +56,52 @@ static void fail_all(Session *s, const Error *sent, const Error *queued)
         }
 }
 
+static void fail_all(Session *s, const Error *sent, const Error *queued)
+{
+        SessionCall *list = TAKE_PTR(s->first);
+
+        s->tail = &s->first;
+        s->n_sent = 0;
+        fail_list(list, sent, queued);
+}
+
 /* What was with a worker that died is lost; what still waits gets a new worker. */
 static void fail_sent(Session *s, const Error *e)
 {
-        while (s->first && s->first->sent) {
-                SessionCall *c = take_first(s);
+        SessionCall *list = s->first, **end = &list;
 
-                s->n_sent--;
-                c->reply(NULL, e, false, c->userdata);
-                call_free(c);
-        }
+        while (*end && (*end)->sent)
+                end = &(*end)->next;
+        s->first = *end;
+        if (!s->first)
+                s->tail = &s->first;
+        *end = NULL;
+        s->n_sent = 0;
+        fail_list(list, e, e);
 }
 
 static void send_more(Session *s);
 static void arm(Session *s);
 
+static void drop_worker(Session *s, bool cancel)
+{
+        Worker *w = TAKE_PTR(s->worker);
+
+        if (!w)
+                return;
+        worker_release(w);
+        if (cancel)
+                worker_cancel(w);
+}
+
+/* A worker that was abandoned says the same of its pool as a deadline that passed. */
 static void on_gone(const Error *e, void *userdata)
 {
         Session *s = userdata;
 
         s->worker = NULL;
+        if (e->kind == ERROR_TIMED_OUT)
+                pool_failed(s->pool, POOL_UNRESPONSIVE, e);
         fail_sent(s, e);
         send_more(s);
         arm(s);
@@ -88,21 +111,16 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
         Session *s = userdata;
         _cleanup_error_ Error late = ERROR_NULL, queued = ERROR_NULL;
-        Worker *w = TAKE_PTR(s->worker);
 
-        if (s->n_sent == 0) {
-                if (w)
-                        worker_release(w);
+        if (!s->first) {
+                drop_worker(s, false);
                 return 0;
         }
         error_set(&late, ERROR_TIMED_OUT,
                   "Pool %s did not answer within its deadline; it is retried by itself", pool_name(s->pool));
         error_set(&queued, ERROR_SOURCE_UNREACHABLE, "Pool %s does not answer; it is retried by itself",
                   pool_name(s->pool));
-        if (w) {
-                worker_release(w);
-                worker_cancel(w);
-        }
+        drop_worker(s, true);
         pool_failed(s->pool, POOL_UNRESPONSIVE, &late);
         fail_all(s, &late, &queued);
         return 0;
@@ -111,7 +129,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 static void arm(Session *s)
 {
         const ManagerConfig *config = &s->pool->manager->config;
-        uint64_t usec = s->n_sent > 0 ? config->deadline_usec : config->idle_usec;
+        uint64_t usec = s->first ? config->deadline_usec : config->idle_usec;
 
         if (usec == 0) {
                 if (s->timer)
@@ -138,11 +156,9 @@ static void on_configured(Bag *result, const Error *e, bool needs_job, void *use
 {
         Session *s = userdata;
 
-        if (!e || !s->worker)
+        if (!e)
                 return;
-        Worker *w = TAKE_PTR(s->worker);
-        worker_release(w);
-        worker_cancel(w);
+        drop_worker(s, true);
         fail_all(s, e, e);
 }
 
@@ -168,9 +184,7 @@ static void on_reply(Bag *result, const Error *e, bool needs_job, void *userdata
         SessionCall *c = userdata;
         Session *s = c->session;
 
-        if (s->first != c)
-                return; /* failed already */
-        take_first(s);
+        unlink_call(s, c);
         s->n_sent--;
         if (result)
                 pool_space_seen(s->pool, result);
@@ -205,6 +219,7 @@ int session_call(Session *s, const char *operation, const char *volume, Bag *arg
                  void *userdata, SessionCall **ret, Error *e)
 {
         SessionCall *c = calloc(1, sizeof(*c));
+        int r;
 
         if (!c) {
                 bag_free(args);
@@ -213,16 +228,17 @@ int session_call(Session *s, const char *operation, const char *volume, Bag *arg
         *c = (SessionCall){ .session = s, .args = args, .reply = reply, .userdata = userdata };
         c->operation = strdup(operation);
         c->volume = strdup(volume ?: "");
-        if (!c->operation || !c->volume || ensure_worker(s, e) < 0) {
+        r = c->operation && c->volume ? ensure_worker(s, e) : error_set(e, ERROR_NO_MEMORY, "out of memory");
+        if (r < 0) {
                 call_free(c);
-                return error_set(e, ERROR_NO_MEMORY, "out of memory");
+                return r;
         }
         *s->tail = c;
         s->tail = &c->next;
         if (ret)
                 *ret = c;
         send_more(s);
-        if (s->n_sent == 1)
+        if (s->first == c)
                 arm(s);
         return 0;
 }
@@ -238,26 +254,15 @@ bool session_cancel(SessionCall *c)
 
         if (c->sent)
                 return false;
-        for (SessionCall **i = &s->first; *i; i = &(*i)->next)
-                if (*i == c) {
-                        *i = c->next;
-                        if (s->tail == &c->next)
-                                s->tail = i;
-                        break;
-                }
+        unlink_call(s, c);
         call_free(c);
         return true;
 }
 
-void session_rest(Session *s)
+void session_end(Session *s, const Error *e, bool cancel)
 {
-        if (s->worker && !s->first)
-                worker_release(TAKE_PTR(s->worker));
-}
-
-bool session_is_idle(const Session *s)
-{
-        return !s->first;
+        drop_worker(s, cancel);
+        fail_all(s, e, e);
 }
 
 int session_new(Pool *p, Session **ret)
@@ -276,10 +281,11 @@ void session_free(Session *s)
 {
         if (!s)
                 return;
-        if (s->worker)
-                worker_release(s->worker);
+        drop_worker(s, false);
         sd_event_source_disable_unref(s->timer);
-        while (s->first)
-                call_free(take_first(s));
+        for (SessionCall *c = s->first, *next; c; c = next) {
+                next = c->next;
+                call_free(c);
+        }
         free(s);
 }

@@ -18,6 +18,6 @@ int session_call(Session *s, const char *operation, const char *volume, Bag *arg
 /* Takes back a call that was not sent yet; false: too late, the reply will come. */
 bool session_cancel(SessionCall *c);
 bool session_call_is_sent(const SessionCall *c);
-/* Lets the worker go when it has nothing to do; the next call starts another. */
-void session_rest(Session *s);
-bool session_is_idle(const Session *s);
+/* Lets the worker go, with what is under way answered by e; the next call starts another. cancel: it is not
+ * waited for. */
+void session_end(Session *s, const Error *e, bool cancel);

@@ -14,7 +14,6 @@
 #include "util/protocol.h"
 #include "util/volume-message.h"
 
-#define KILL_AFTER_USEC (5ULL * 1000 * 1000)
 #define ABANDON_AFTER_USEC (2ULL * 1000 * 1000)
 
 typedef struct Call {
@@ -36,7 +35,6 @@ struct Worker {
         void *userdata;
         Call *calls;
         bool killed, told; /* told: the owner has heard `gone`, or does not want to */
-        bool released;     /* the owner has forgotten this worker and its calls */
         Worker *next;
 };
 
@@ -71,22 +69,15 @@ static void worker_free(Worker *w)
         free(w);
 }
 
-/* Fails what is in flight and tells the owner, once. The worker itself lives on until its process is reaped.
+/* Drops what is in flight and tells the owner, once. The worker itself lives on until its process is reaped.
  */
 static void tell_gone(Worker *w, const Error *e)
 {
         bool told = w->told;
 
         w->told = true;
-        while (w->calls) {
-                worker_reply_t reply = w->calls->reply;
-                void *userdata = w->calls->userdata;
-
+        while (w->calls)
                 call_free(w, w->calls);
-                /* A reply may release the worker: then the owner has forgotten the others. */
-                if (!told && !w->released)
-                        reply(NULL, e, false, userdata);
-        }
         if (!told && w->events.gone)
                 w->events.gone(e, w->userdata);
 }
@@ -124,11 +115,12 @@ static int read_volumes(Worker *w, sd_bus_message *m, Error *e)
         return r < 0 ? error_set_errno(e, r, "bad list of volumes") : 0;
 }
 
-/* A connection that breaks is told by the bus with errors of its own names. */
-static bool is_from_worker(const sd_bus_error *error)
+/* A connection that ends is told by sd-bus with an answer of its own, to every call that is out. */
+static bool is_from_worker(sd_bus_message *m)
 {
-        return startswith(error->name, "org.example.Storage.") ||
-               error_kind_from_name(error->name) != ERROR_FAILED;
+        const char *sender = sd_bus_message_get_sender(m);
+
+        return !sender || !startswith(sender, "org.freedesktop.DBus");
 }
 
 static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *unused)
@@ -142,22 +134,24 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *unused)
         void *reply_data = c->userdata;
         bool needs_job = false;
 
-        if (error && !is_from_worker(error))
+        if (error && !is_from_worker(m))
                 return 0; /* the end of the process will say why */
 
         call_free(w, c);
-        if (w->told)
+        if (w->told) {
+                if (!w->calls)
+                        sd_bus_close(w->bus);
                 return 0;
+        }
         if (error && streq(error->name, WORKER_ERROR_NEEDS_JOB))
                 needs_job = true;
         else if (error)
                 error_set(&e, error_kind_from_name(error->name), "%s", error->message ?: error->name);
         else if (bag_read_from_message(m, &result, &broken) < 0 || read_volumes(w, m, &broken) < 0)
-                error_set(&e, ERROR_WORKER_CRASHED, "the %s worker sent an answer that makes no sense: %s",
-                          w->backend, broken.message ?: "out of memory");
-        reply(e.kind == ERROR_NONE ? result : NULL, e.kind == ERROR_NONE ? NULL : &e, needs_job, reply_data);
-        if (broken.kind != ERROR_NONE)
                 protocol_broken(w, &broken);
+        if (!w->told)
+                reply(e.kind == ERROR_NONE ? result : NULL, e.kind == ERROR_NONE ? NULL : &e, needs_job,
+                      reply_data);
         return 0;
 }
 
@@ -230,8 +224,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
         log_line(LOG_WARNING, (LogFields){ .message_id = MESSAGE_WORKER_ABANDONED, .caller = (uid_t)-1 },
                  "Worker %d of backend %s does not end even when killed, abandoning it", (int)w->pid,
                  w->backend);
-        error_set(&e, ERROR_WORKER_CRASHED, "the %s worker is stuck in the kernel and was abandoned",
-                  w->backend);
+        error_set(&e, ERROR_TIMED_OUT, "the %s worker is stuck in the kernel and was abandoned", w->backend);
         tell_gone(w, &e);
         return 0;
 }
@@ -249,34 +242,39 @@ static int arm(Worker *w, uint64_t after_usec)
 
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *unused)
 {
-        (void)arm(userdata, KILL_AFTER_USEC); /* it is leaving; it has some time to */
+        Worker *w = userdata;
+
+        if (!w->killed)
+                (void)arm(w, w->manager->config.kill_usec); /* it is leaving; it has some time to */
         return 0;
 }
 
+/* SIGTERM to its process group, so that its tools hear it; SIGKILL to itself as well, wherever it went. */
 void worker_cancel(Worker *w)
 {
         if (w->killed)
                 return;
         (void)kill(-w->pid, SIGTERM);
         if (!w->timer || sd_event_source_get_enabled(w->timer, NULL) == 0)
-                (void)arm(w, KILL_AFTER_USEC);
+                (void)arm(w, w->manager->config.kill_usec);
 }
 
 void worker_kill(Worker *w)
 {
         w->killed = true;
         (void)kill(-w->pid, SIGKILL);
+        (void)pidfd_send_signal(w->pidfd, SIGKILL, NULL, 0);
         (void)arm(w, ABANDON_AFTER_USEC);
 }
 
 void worker_release(Worker *w)
 {
-        w->told = w->released = true;
+        w->told = true;
         w->events = (WorkerEvents){ 0 };
         if (w->bus && w->calls == NULL)
                 sd_bus_close(w->bus);
         if (!w->killed)
-                (void)arm(w, KILL_AFTER_USEC);
+                (void)arm(w, w->manager->config.kill_usec);
 }
 
 void workers_free(Manager *m)

@@ -20,8 +20,8 @@ typedef struct WorkerEvents {
         void (*progress)(uint64_t done, uint64_t total, void *userdata);
         void (*volume)(const VolumeInfo *v, void *userdata);
         void (*vanished)(const char *name, void *userdata);
-        /* The process ended, broke the protocol, or had to be abandoned. Calls in flight have been answered
-         * with the same error. The owner's pointer is void after this. */
+        /* The process ended or broke the protocol (WorkerCrashed), or had to be abandoned (TimedOut). Calls
+         * in flight get no answer any more. The owner's pointer is void after this. */
         void (*gone)(const Error *e, void *userdata);
 } WorkerEvents;
 
@@ -35,7 +35,8 @@ int worker_start(Manager *m, WorkerKind kind, const char *backend, const WorkerE
 int worker_call(Worker *w, const char *operation, const char *volume, const Bag *args, worker_reply_t reply,
                 void *userdata, Error *e);
 
-/* Ends it: SIGTERM to its process group, SIGKILL after 5 s, abandoned 2 s later. `gone` tells the end. */
+/* Ends it: SIGTERM to its process group, SIGKILL after ManagerConfig.kill_usec, abandoned 2 s later. `gone`
+ * tells the end. */
 void worker_cancel(Worker *w);
 /* At once SIGKILL. */
 void worker_kill(Worker *w);
