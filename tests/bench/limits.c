@@ -6,11 +6,14 @@
  *   limits statx-scan DIRECTORY     readdir, and statx of each entry
  *   limits header-scan DIRECTORY    readdir, and openat, fstat, pread of 4 KiB, close of each entry
  *   limits create-raw DIRECTORY N   N files of 1 GiB, sparse: O_TMPFILE, ftruncate, fsync, linkat, fsync of
- * the directory
+ *                                   the directory
+ *   limits qemu-img DIRECTORY N     N times the process "qemu-img create" of a qcow2 image of 1 GiB
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "util/macro.h"
@@ -84,8 +87,26 @@ static int create_one(int directory, const char *name)
         return 0;
 }
 
+static int qemu_img_one(int directory, const char *name)
+{
+        const char *arguments[] = { "qemu-img", "create", "-q", "-f", "qcow2", NULL, "1G", NULL };
+        char path[64];
+        int r, status;
+        pid_t pid;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/fd/%d/%s", (int)getpid(), directory, name);
+        arguments[5] = path;
+        r = posix_spawnp(&pid, arguments[0], NULL, NULL, (char *const *)arguments, environ);
+        if (r != 0)
+                return -r;
+        if (waitpid(pid, &status, 0) < 0)
+                return -errno;
+        return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+}
+
 /* One round of n files, which are removed again outside the measured time. */
-static int create(const char *path, unsigned n, uint64_t *ret_nsec)
+static int create(const char *path, unsigned n, int (*make)(int directory, const char *name),
+                  uint64_t *ret_nsec)
 {
         _cleanup_close_ int directory = -EBADF;
         uint64_t start;
@@ -97,12 +118,12 @@ static int create(const char *path, unsigned n, uint64_t *ret_nsec)
                 return -errno;
         start = now_nsec();
         for (unsigned i = 0; i < n && r == 0; i++) {
-                (void)snprintf(name, sizeof(name), "limit-%u", i);
-                r = create_one(directory, name);
+                (void)snprintf(name, sizeof(name), "limit-%d-%u", (int)getpid(), i);
+                r = make(directory, name);
         }
         *ret_nsec = now_nsec() - start;
         for (unsigned i = 0; i < n; i++) {
-                (void)snprintf(name, sizeof(name), "limit-%u", i);
+                (void)snprintf(name, sizeof(name), "limit-%d-%u", (int)getpid(), i);
                 (void)unlinkat(directory, name, 0);
         }
         return r;
@@ -114,7 +135,8 @@ static int one_round(char **arguments, uint64_t *ret_nsec)
                 return scan(arguments[1], statx_entry, ret_nsec);
         if (streq(arguments[0], "header-scan"))
                 return scan(arguments[1], header_entry, ret_nsec);
-        return create(arguments[1], (unsigned)strtoul(arguments[2], NULL, 10), ret_nsec);
+        return create(arguments[1], (unsigned)strtoul(arguments[2], NULL, 10),
+                      streq(arguments[0], "qemu-img") ? qemu_img_one : create_one, ret_nsec);
 }
 
 static int compare(const void *a, const void *b)
@@ -128,7 +150,8 @@ static bool usage_is_right(int argc, char **argv)
 {
         if (argc == 3)
                 return streq(argv[1], "statx-scan") || streq(argv[1], "header-scan");
-        return argc == 4 && streq(argv[1], "create-raw") && strtoul(argv[3], NULL, 10) > 0;
+        return argc == 4 && (streq(argv[1], "create-raw") || streq(argv[1], "qemu-img")) &&
+               strtoul(argv[3], NULL, 10) > 0;
 }
 
 int main(int argc, char **argv)
@@ -137,8 +160,9 @@ int main(int argc, char **argv)
         int r;
 
         if (!usage_is_right(argc, argv)) {
-                fprintf(stderr, "usage: limits statx-scan|header-scan DIRECTORY, or limits create-raw "
-                                "DIRECTORY N\n");
+                fprintf(stderr,
+                        "usage: limits statx-scan|header-scan DIRECTORY, or limits create-raw|qemu-img "
+                        "DIRECTORY N\n");
                 return 2;
         }
         r = one_round(argv + 1, &warm);
