@@ -46,6 +46,8 @@ static const Verb verbs[] = {
           "Copy the first volume to the second", verb_clone },
         { "resize", "POOL/VOLUME SIZE|+SIZE|-SIZE", 2, 2, S(SHRINK) | S(ALLOCATE) | DATA_SWITCHES,
           "Change the capacity of a volume", verb_resize },
+        { "declare", "POOL/VOLUME FORMAT", 2, 2, DATA_SWITCHES, "Say what a file that came from outside is",
+          verb_declare },
         { "rm", "POOL/VOLUME...", 1, ANY, S(DEPENDENTS) | DATA_SWITCHES, "Delete a volume and its data",
           verb_rm },
         { "find", "PATH", 1, 1, 0, "Tell which volume or pool a path belongs to", verb_find },

@@ -71,6 +71,7 @@ ExitStatus verb_volumes(Poolctl *p, char **words, size_t n);
 ExitStatus verb_info(Poolctl *p, char **words, size_t n);
 ExitStatus verb_create(Poolctl *p, char **words, size_t n);
 ExitStatus verb_clone(Poolctl *p, char **words, size_t n);
+ExitStatus verb_declare(Poolctl *p, char **words, size_t n);
 ExitStatus verb_resize(Poolctl *p, char **words, size_t n);
 ExitStatus verb_rm(Poolctl *p, char **words, size_t n);
 ExitStatus verb_find(Poolctl *p, char **words, size_t n);

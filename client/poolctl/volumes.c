@@ -206,6 +206,20 @@ ExitStatus verb_resize(Poolctl *p, char **words, size_t n)
         return STATUS_DONE;
 }
 
+ExitStatus verb_declare(Poolctl *p, char **words, size_t n)
+{
+        _cleanup_object_name_ ObjectName name = OBJECT_NAME_NULL;
+        _cleanup_error_ Error e = ERROR_NULL;
+        _cleanup_bag_ Bag *options = bag_new();
+
+        if (object_word_parse(words[0], OBJECT_VOLUME, &name, &e) < 0)
+                return usage("%s", e.message);
+        if (object_run_job(p, &name, (Method){ .member = "SetFormat", .options = options }, NULL, &e, "s",
+                           words[1]) < 0)
+                return fail(&e, "cannot declare %s", words[0]);
+        return STATUS_DONE;
+}
+
 static int delete_volume(Poolctl *p, const ObjectName *n, Error *e)
 {
         _cleanup_bag_ Bag *options = bag_new();
