@@ -29,6 +29,7 @@ typedef struct JobRun {
         Worker *worker;
         SessionCall *call;
         bool undoing, internal;         /* internal: asked for by the daemon itself */
+        PoolState before;               /* of its pool, when it began */
         uint64_t rate_usec, rate_bytes; /* last sample */
 
         job_event_t listener;
@@ -53,13 +54,20 @@ bool queue_pool_has_jobs(const JobQueue *q, const Pool *p);
 /* run.c */
 void run_start(Job *j);
 void run_in_worker(Job *j);
-void run_cancel(Job *j);
+int run_cancel(Job *j, Error *e); /* NotSupported when it is too late */
+
+/* settle.c: what the end means for the pool; the job itself ends after it, so that a caller finds the new
+ * state. Either may remove the pool. */
+void settle_pool(Job *j, const Error *e);
+void settle_unstarted(const Job *j); /* of a job that never began */
 
 /* job.c */
 int job_new(Manager *m, Operation o, Pool *p, const char *volume, const char *source, uid_t caller,
             Bag *args /* taken */, Job **ret);
 void job_free(Job *j);
+const Bag *job_args(const Job *j); /* of a volume's operation, before and after it began */
 void job_set_ready(Job *j);
+void job_tell_changed(Job *j);
 void job_set_stalled(Job *j);
 void job_set_progress(Job *j, uint64_t done, uint64_t total);
 void job_announce(Job *j);

@@ -134,6 +134,11 @@ void job_free(Job *j)
         free(j);
 }
 
+const Bag *job_args(const Job *j)
+{
+        return j->run->n_steps > 0 ? j->run->steps[0].args : j->run->args;
+}
+
 void job_announce(Job *j)
 {
         Manager *m = j->manager;

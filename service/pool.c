@@ -186,9 +186,6 @@ char *volume_resolve_backing(const Volume *v)
         return name_below_target(v->pool, volume_backing(v));
 }
 
-/* More are counted, not named. */
-#define DEPENDENTS_MAX 1025u
-
 size_t pool_dependents(const Pool *p, const char *volume, char ***ret)
 {
         VolumeCursor cursor;
@@ -202,7 +199,7 @@ size_t pool_dependents(const Pool *p, const char *volume, char ***ret)
 
                 if (!streq_ptr(base, volume) || streq(v->name, volume))
                         continue;
-                if (++n <= DEPENDENTS_MAX)
+                if (++n <= DEPENDENTS_MAX + 1) /* one more says that there are more */
                         (void)strv_append(ret, v->name);
         }
         return n;

@@ -46,7 +46,7 @@ PoolState pool_state_from_string(const char *s);
 const char *pool_name(const Pool *p);
 const char *pool_type(const Pool *p);
 const char *pool_target(const Pool *p); /* cleaned path, NULL when the type has none */
-bool pool_is_full(const Pool *p);
+bool pool_is_full(const Pool *p); /* it has as many volumes as we take */
 bool pool_is_up(const Pool *p); /* active, unavailable or unresponsive: it was started and not stopped */
 uint64_t pool_reserved(const Pool *p);                                   /* bytes kept for the host */
 int pool_find_volume(Pool *p, const char *name, Volume **ret, Error *e); /* NoSuchVolume */
@@ -75,7 +75,9 @@ void pool_tell_changed(Pool *p);
 /* Arguments of the first call on every worker of this pool; `job` marks what it makes. */
 int pool_worker_configuration(const Pool *p, const char *job, Bag **ret);
 
-/* How many volumes are backed by this one; the names of the first thousand in *ret. */
+#define DEPENDENTS_MAX 1024u /* that go with one volume */
+
+/* How many volumes are backed by this one; the names of the first DEPENDENTS_MAX + 1 in *ret. */
 size_t pool_dependents(const Pool *p, const char *volume, char ***ret);
 /* The (shown) name of the volume in this pool that a path as a caller writes it means, absolute or relative to the
  * target; NULL: it is not below the target. New string. */

@@ -73,9 +73,28 @@ static bool slot_is_free(JobQueue *q, uid_t uid)
         return u && q->n_slots < JOBS_RUNNING_MAX && (uid == 0 || u->n_slots < JOBS_RUNNING_PER_UID_MAX);
 }
 
-static bool names_volume(const Job *j, const char *volume)
+/* A volume is written by an operation on it, or on one that it goes with; it is read by what is made of it. */
+static bool writes(const Job *j, const char *volume)
 {
-        return volume && (streq_ptr(j->volume, volume) || streq_ptr(j->source, volume));
+        return streq_ptr(j->volume, volume) || strv_contains(bag_get_strv(job_args(j), "names"), volume);
+}
+
+static bool uses(const Job *j, const char *volume)
+{
+        return writes(j, volume) || streq_ptr(j->source, volume);
+}
+
+/* Does a use what b writes? */
+static bool meets(const Job *a, const Job *b)
+{
+        char *const *names = bag_get_strv(job_args(b), "names");
+
+        if (b->volume && uses(a, b->volume))
+                return true;
+        for (; names && *names; names++)
+                if (uses(a, *names))
+                        return true;
+        return false;
 }
 
 /* Must b, which came later, wait for a? */
@@ -87,7 +106,7 @@ static bool conflicts(const Job *a, const Job *b)
                 return true;
         if (a->operation == OPERATION_POOL_REFRESH && b->operation == OPERATION_POOL_REFRESH)
                 return true;
-        return names_volume(a, b->volume) || names_volume(a, b->source);
+        return meets(a, b) || meets(b, a);
 }
 
 static int on_start(sd_event_source *s, void *userdata)
@@ -267,7 +286,8 @@ static int on_expiry(sd_event_source *s, uint64_t usec, void *userdata)
 {
         JobQueue *q = userdata;
 
-        while (q->finished.first && q->finished.first->run->finished_usec + q->manager->config.keep_usec <= usec)
+        while (q->finished.first &&
+               q->finished.first->run->finished_usec + q->manager->config.keep_usec <= usec)
                 forget(q, q->finished.first);
         arm_expiry(q);
         return 0;

@@ -25,17 +25,23 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
         return 0;
 }
 
+void recovery_begin(Pool *p)
+{
+        if (!p->recovery)
+                p->recovery = calloc(1, sizeof(*p->recovery));
+        if (job_submit_internal(p, OPERATION_POOL_START, NULL, NULL) < 0)
+                recovery_schedule(p);
+}
+
 void recovery_schedule(Pool *p)
 {
         Recovery *r = p->recovery;
 
-        if (!r) {
+        if (!r)
                 r = p->recovery = calloc(1, sizeof(*r));
-                if (!r)
-                        return;
-                r->pause_usec = FIRST_PAUSE_USEC;
-        } else
-                r->pause_usec = MIN(r->pause_usec * 2, LONGEST_PAUSE_USEC);
+        if (!r)
+                return;
+        r->pause_usec = r->pause_usec == 0 ? FIRST_PAUSE_USEC : MIN(r->pause_usec * 2, LONGEST_PAUSE_USEC);
         if (r->timer) {
                 (void)sd_event_source_set_time_relative(r->timer, r->pause_usec);
                 (void)sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT);
@@ -61,15 +67,14 @@ bool recovery_is_pending(const Pool *p)
 
 void pool_failed(Pool *p, PoolState state, const Error *e)
 {
-        if (!pool_is_up(p) && p->state != POOL_STARTING)
+        if (p->state != POOL_ACTIVE)
                 return;
-        if (p->state != state)
-                log_line(LOG_WARNING,
-                         (LogFields){ .message_id = MESSAGE_POOL_UNAVAILABLE,
-                                      .pool = pool_name(p),
-                                      .error = error_kind_to_name(e->kind),
-                                      .caller = (uid_t)-1 },
-                         "Pool %s is %s: %s", pool_name(p), pool_state_to_string(state), e->message);
+        log_line(LOG_WARNING,
+                 (LogFields){ .message_id = MESSAGE_POOL_UNAVAILABLE,
+                              .pool = pool_name(p),
+                              .error = error_kind_to_name(e->kind),
+                              .caller = (uid_t)-1 },
+                 "Pool %s is %s: %s", pool_name(p), pool_state_to_string(state), e->message);
         watcher_stop(p);
         pool_set_state(p, state, e);
         recovery_schedule(p);

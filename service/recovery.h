@@ -5,9 +5,11 @@
 
 #include "pool.h"
 
-/* The pool was up and is not reachable any more: state becomes unavailable or unresponsive, e is shown,
- * tries begin. */
+/* An active pool is not reachable any more: state becomes unavailable or unresponsive, e is shown, tries
+ * begin. Of any other pool it is no news. */
 void pool_failed(Pool *p, PoolState state, const Error *e);
+/* It is wanted up from now on; the first try is made at once. */
+void recovery_begin(Pool *p);
 /* A start by ourselves failed: the next one comes later. */
 void recovery_schedule(Pool *p);
 /* It runs, or nobody wants it up any more. */

@@ -106,6 +106,8 @@ void pool_volume_seen(Pool *p, const VolumeInfo *v)
 {
         if (!pool_is_up(p) && p->state != POOL_STARTING)
                 return;
+        if (pool_is_full(p) && !volume_table_get(p->volumes, v->name))
+                return;
         if (p->guard)
                 (void)hashmap_remove(p->guard->removed, v->name);
         put(p, v, NULL);

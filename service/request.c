@@ -315,6 +315,9 @@ static int prepare_clone(const Request *r, Prepared *p, Error *e)
         if (x < 0)
                 return x;
         capacity = r->capacity == UINT64_MAX ? source->capacity : r->capacity;
+        if (r->capacity != UINT64_MAX && r->capacity > INT64_MAX)
+                return error_set(e, ERROR_INVALID_ARGS, "The capacity %" PRIu64 " of volume %s is over 8 EiB",
+                                 r->capacity, r->volume);
         if (source->capacity != UINT64_MAX && capacity < source->capacity)
                 return error_set(e, ERROR_INVALID_ARGS,
                                  "A clone of %s cannot be smaller than its %" PRIu64 " bytes", r->source,
@@ -346,6 +349,18 @@ static int find_volume(const Request *r, Volume **ret, Error *e)
         return x < 0 ? x : pool_check_usable(r->pool, e);
 }
 
+int request_check_shrink(const Pool *p, const char *volume, Error *e)
+{
+        _cleanup_strv_ char **names = NULL;
+        size_t n = pool_dependents(p, volume, &names);
+
+        if (n == 0)
+                return 0;
+        return error_set(e, ERROR_IN_USE,
+                         "Volume %s cannot shrink while it backs %zu other%s, %s first of all", volume, n,
+                         n == 1 ? "" : "s", names ? names[0] : "one");
+}
+
 static int prepare_resize(const Request *r, Prepared *p, Error *e)
 {
         bool smaller;
@@ -371,17 +386,13 @@ static int prepare_resize(const Request *r, Prepared *p, Error *e)
                                  " bytes; to make it smaller and lose what is beyond, say shrink",
                                  r->volume, v->capacity);
         if (smaller) {
-                char **names = NULL;
-                size_t n = pool_dependents(r->pool, r->volume, &names);
-                _cleanup_strv_ char **owned = names;
-
-                if (n > 0)
-                        return error_set(
-                                e, ERROR_IN_USE,
-                                "Volume %s cannot shrink while it backs %zu other%s, %s first of all",
-                                r->volume, n, n == 1 ? "" : "s", owned && owned[0] ? owned[0] : "one");
-        } else if (r->capacity - v->capacity < r->capacity)
-                p->charge = r->capacity - v->capacity;
+                x = need_feature(r, "shrink", "shrink volumes", e);
+                if (x >= 0)
+                        x = request_check_shrink(r->pool, r->volume, e);
+                if (x < 0)
+                        return x;
+        } else
+                p->charge = v->capacity == UINT64_MAX ? r->capacity : r->capacity - v->capacity;
         x = need(p, r->pool, v, smaller ? "volume-shrink" : "volume-resize", &check, e);
         if (x >= 0 &&
             (action_check_add_number(check, "capacity", r->capacity) < 0 ||
@@ -391,26 +402,41 @@ static int prepare_resize(const Request *r, Prepared *p, Error *e)
         return x;
 }
 
-/* Everything that would go with it, leaves first, so that a chain is whole at every moment. */
+/* Everything that would go with it, each behind the one that it stands on. Headers may lie, so a chain may
+ * be a circle. */
 static int collect_dependents(const Pool *p, const char *volume, char ***list, Error *e)
 {
-        _cleanup_strv_ char **direct = NULL;
+        const char *base = volume;
 
-        (void)pool_dependents(p, volume, &direct);
-        for (char **i = direct; i && *i; i++) {
-                if (strv_contains(*list, *i))
-                        continue;
-                if (strv_length(*list) >= 1024)
-                        return error_set(e, ERROR_LIMITS_EXCEEDED,
-                                         "More than 1024 volumes are backed by %s; delete some first",
-                                         volume);
-                if (strv_append(list, *i) < 0)
-                        return out_of_memory(e);
-                int x = collect_dependents(p, *i, list, e);
-                if (x < 0)
-                        return x;
+        for (size_t next = 0; base; next++) {
+                _cleanup_strv_ char **direct = NULL;
+
+                (void)pool_dependents(p, base, &direct);
+                for (char **i = direct; i && *i; i++) {
+                        if (streq(*i, volume) || strv_contains(*list, *i))
+                                continue;
+                        if (strv_length(*list) >= DEPENDENTS_MAX)
+                                return error_set(e, ERROR_LIMITS_EXCEEDED,
+                                                 "More than %u volumes are backed by %s; delete some first",
+                                                 DEPENDENTS_MAX, volume);
+                        if (strv_append(list, *i) < 0)
+                                return out_of_memory(e);
+                }
+                base = *list ? (*list)[next] : NULL;
         }
         return 0;
+}
+
+int request_check_delete(const Pool *p, const char *volume, char *const *allowed, Error *e)
+{
+        _cleanup_strv_ char **dependents = NULL;
+        int x = collect_dependents(p, volume, &dependents, e);
+
+        for (char **i = dependents; i && *i && x >= 0; i++)
+                if (!strv_contains(allowed, *i))
+                        x = error_set(e, ERROR_IN_USE, "Volume %s backs %s now; delete that before it",
+                                      volume, *i);
+        return x;
 }
 
 static int prepare_delete(const Request *r, Prepared *p, Error *e)
@@ -526,29 +552,43 @@ int request_prepare(const Request *r, Prepared *ret, Error *e)
 }
 
 /* A stop does not wait for scans, and when forced for nothing that can be cancelled. */
-static void make_way_for_stop(Manager *m, const Pool *p, bool force)
+static void make_way_for(Job *stop, bool force)
 {
-        Job *next;
-
-        for (Job *j = queue_first(m->queue); j; j = next) {
+        for (Job *j = queue_first(stop->manager->queue), *next; j; j = next) {
                 next = j->run->next;
-                if (streq_ptr(j->pool, pool_name(p)) && j->cancellable &&
+                if (j != stop && streq_ptr(j->pool, stop->pool) && j->cancellable &&
                     (j->operation == OPERATION_POOL_REFRESH ||
                      (force && j->operation != OPERATION_POOL_STOP)))
                         (void)job_cancel(j, NULL);
         }
 }
 
+/* What the new volume is made of must not change meanwhile. */
+static char *read_volume(const Request *r, const Prepared *p)
+{
+        const char *backing = bag_get_string(bag_get_bag(p->args, "options"), "backing.path");
+
+        if (r->source)
+                return strdup(r->source);
+        return backing ? pool_resolve_path(r->pool, backing) : NULL;
+}
+
 int request_submit(const Request *r, Prepared *p, Job **ret, Error *e)
 {
+        bool force = bag_get_bool(p->args, "force", false);
+        _cleanup_free_ char *source = read_volume(r, p);
         Manager *m = r->pool->manager;
         Job *j;
+        int x;
 
-        if (r->operation == OPERATION_POOL_STOP)
-                make_way_for_stop(m, r->pool, bag_get_bool(p->args, "force", false));
-        if (job_new(m, r->operation, r->pool, r->volume, r->source, r->caller, TAKE_PTR(p->args), &j) < 0)
+        if (job_new(m, r->operation, r->pool, r->volume, source, r->caller, TAKE_PTR(p->args), &j) < 0)
                 return out_of_memory(e);
         j->run->charge = p->charge;
+        x = queue_add(m->queue, j, e);
+        if (x < 0)
+                return x;
         *ret = j;
-        return queue_add(m->queue, j, e);
+        if (r->operation == OPERATION_POOL_STOP)
+                make_way_for(j, force); /* the pool may be gone after this */
+        return 0;
 }

@@ -42,6 +42,11 @@ int request_prepare(const Request *r, Prepared *ret, Error *e);
  * by the manager. */
 int request_submit(const Request *r, Prepared *p, Job **ret, Error *e);
 
+/* What may have become untrue while the job waited: InUse when a volume came that is backed by this one, and
+ * that was not among the `allowed` (NULL: none) when polkit said yes. */
+int request_check_delete(const Pool *p, const char *volume, char *const *allowed, Error *e);
+int request_check_shrink(const Pool *p, const char *volume, Error *e);
+
 /* Authorisation for what is no job: action and details of a pool (may be NULL) and volume (may be NULL).
  * Ended by action_check_done(). */
 int pool_action_check(const Pool *p, const Volume *v, const char *action, ActionCheck *ret);

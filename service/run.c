@@ -7,6 +7,7 @@
 #include "job-run.h"
 #include "recovery.h"
 #include "refresh.h"
+#include "request.h"
 #include "util/fileio.h"
 #include "util/log.h"
 #include "util/object-path.h"
@@ -190,7 +191,8 @@ static void on_worker_volume(const VolumeInfo *v, void *userdata)
                 return;
         if (pool_is_full(p) && !volume_table_get(p->volumes, v->name))
                 fail_full(j, p);
-        else if (p->guard && (j->operation == OPERATION_POOL_REFRESH || j->operation == OPERATION_POOL_START))
+        else if (p->guard &&
+                 (j->operation == OPERATION_POOL_REFRESH || j->operation == OPERATION_POOL_START))
                 refresh_volume(p, v);
         else
                 pool_volume_seen(p, v);
@@ -448,9 +450,18 @@ static void run_in_session(Job *j, Pool *p)
 
 /* ---- begin and cancel ---- */
 
+static bool is_smaller(const Job *j, const Pool *p)
+{
+        const Volume *v = volume_table_get(p->volumes, j->volume);
+
+        return v && v->capacity != UINT64_MAX && bag_get_u64(j->run->args, "capacity", 0) < v->capacity;
+}
+
 /* What was true when the job was queued may have changed while it waited. */
 static int check_again(const Job *j, const Pool *p, Error *e)
 {
+        int r;
+
         switch (j->operation) {
         case OPERATION_POOL_START:
                 if (p->state == POOL_ACTIVE)
@@ -466,11 +477,16 @@ static int check_again(const Job *j, const Pool *p, Error *e)
                         return error_set(e, ERROR_POOL_ACTIVE, "Pool %s is active; stop it first",
                                          pool_name(p));
                 return 0;
+        case OPERATION_VOLUME_DELETE:
+                r = pool_check_usable(p, e);
+                return r < 0 ? r
+                             : request_check_delete(p, j->volume, bag_get_strv(j->run->args, "names"), e);
+        case OPERATION_VOLUME_RESIZE:
+                r = pool_check_usable(p, e);
+                return r < 0 || !is_smaller(j, p) ? r : request_check_shrink(p, j->volume, e);
         case OPERATION_POOL_REFRESH:
         case OPERATION_VOLUME_CREATE:
         case OPERATION_VOLUME_CLONE:
-        case OPERATION_VOLUME_RESIZE:
-        case OPERATION_VOLUME_DELETE:
         case OPERATION_VOLUME_SET_FORMAT:
         case OPERATION_VOLUME_REFRESH:
                 return pool_check_usable(p, e);

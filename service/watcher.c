@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "watcher.h"
 
+#include <fcntl.h>
 #include <sys/inotify.h>
 
 #include "job-run.h"
@@ -21,9 +22,7 @@ typedef struct Watcher {
 
 static void refresh_all(Pool *p)
 {
-        _cleanup_error_ Error e = ERROR_NULL;
-
-        (void)job_submit_internal(p, OPERATION_POOL_REFRESH, NULL, &e);
+        (void)job_submit_internal(p, OPERATION_POOL_REFRESH, NULL, NULL);
 }
 
 static int on_settled(sd_event_source *s, uint64_t usec, void *userdata)
@@ -78,11 +77,21 @@ static void take_name(Watcher *w, const char *raw, uint32_t mask)
         settle_soon(w);
 }
 
+static void directory_gone(Pool *p)
+{
+        _cleanup_error_ Error e = ERROR_NULL;
+
+        watcher_stop(p);
+        error_set(&e, ERROR_SOURCE_UNREACHABLE,
+                  "%s, the directory of pool %s, is gone; bring it back, the pool then comes back by itself",
+                  pool_target(p) ?: "-", pool_name(p));
+        pool_failed(p, POOL_UNAVAILABLE, &e);
+}
+
 static int on_readable(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 {
         Watcher *w = userdata;
         char buffer[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
-        _cleanup_error_ Error e = ERROR_NULL;
         ssize_t n = read(fd, buffer, sizeof(buffer));
 
         if (n < 0)
@@ -92,11 +101,7 @@ static int on_readable(sd_event_source *s, int fd, uint32_t revents, void *userd
 
                 i += (ssize_t)(sizeof(*event) + event->len);
                 if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)) {
-                        error_set(&e, ERROR_SOURCE_UNREACHABLE,
-                                  "%s, the directory of pool %s, is gone; bring it back, the pool then "
-                                  "comes back by itself",
-                                  pool_target(w->pool) ?: "-", pool_name(w->pool));
-                        pool_failed(w->pool, POOL_UNAVAILABLE, &e);
+                        directory_gone(w->pool);
                         return 0; /* w is gone */
                 }
                 if (event->mask & IN_Q_OVERFLOW) {
@@ -117,20 +122,44 @@ static void watcher_free(Watcher *w)
         free(w);
 }
 
-int watcher_start(Pool *p, int fd)
+/* What comes out of a worker is not trusted; what comes out of the kernel is. */
+static int check_inotify(int fd, Error *e)
 {
-        Watcher *w = calloc(1, sizeof(*w));
+        char link[sizeof("/proc/self/fd/") + 16], what[64];
+        ssize_t n;
+        int flags;
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = fd < 0 ? -1 : readlink(link, what, sizeof(what) - 1);
+        what[MAX(n, 0)] = '\0';
+        if (!streq(what, "anon_inode:inotify"))
+                return error_set(e, ERROR_WORKER_CRASHED, "the worker gave no inotify descriptor to watch");
+        flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+                return error_set_errno(e, errno, "Cannot set up the watch");
+        return 0;
+}
+
+int watcher_start(Pool *p, int fd, Error *e)
+{
+        Watcher *w;
         int r;
 
+        r = check_inotify(fd, e);
+        if (r < 0) {
+                safe_close(fd);
+                return r;
+        }
+        w = calloc(1, sizeof(*w));
         if (!w) {
                 safe_close(fd);
-                return -ENOMEM;
+                return error_set(e, ERROR_NO_MEMORY, "out of memory");
         }
         *w = (Watcher){ .pool = p, .fd = fd, .names = hashmap_new() };
         r = w->names ? sd_event_add_io(p->manager->event, &w->io, fd, EPOLLIN, on_readable, w) : -ENOMEM;
         if (r < 0) {
                 watcher_free(w);
-                return r;
+                return error_set_errno(e, r, "Cannot watch pool %s", pool_name(p));
         }
         watcher_stop(p);
         p->watcher = w;

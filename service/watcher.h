@@ -5,6 +5,6 @@
 
 #include "pool.h"
 
-/* Takes the descriptor (inotify, of the pool's directory). */
-int watcher_start(Pool *p, int fd);
+/* Takes the descriptor (inotify, of the pool's directory); WorkerCrashed when it is none. */
+int watcher_start(Pool *p, int fd, Error *e);
 void watcher_stop(Pool *p);
