@@ -58,6 +58,7 @@ struct Polkit {
         sd_bus *bus;
         Asked *asked;
         Hashmap *users; /* uid -> User */
+        unsigned n_open, n_interactive;
 };
 
 /* ---- users ---- */
@@ -91,9 +92,22 @@ static void user_release(Polkit *p, User *u)
         free(u);
 }
 
-static bool user_may_open(const User *u, bool interactive)
+static bool user_may_open(const Polkit *p, const User *u, bool interactive)
 {
-        return u->n_open < POLKIT_OPEN_MAX && (!interactive || u->n_interactive < POLKIT_INTERACTIVE_MAX);
+        if (p->n_open >= POLKIT_OPEN_TOTAL || u->n_open >= POLKIT_OPEN_MAX)
+                return false;
+        return !interactive ||
+               (p->n_interactive < POLKIT_INTERACTIVE_TOTAL && u->n_interactive < POLKIT_INTERACTIVE_MAX);
+}
+
+static void count_open(Polkit *p, User *u, bool interactive, int delta)
+{
+        p->n_open += delta;
+        u->n_open += delta;
+        if (interactive) {
+                p->n_interactive += delta;
+                u->n_interactive += delta;
+        }
 }
 
 static void user_queue(User *u, Question *q)
@@ -125,8 +139,7 @@ static void question_close(Question *q)
 
         if (q->state == QUESTION_OPEN) {
                 q->slot = sd_bus_slot_unref(q->slot);
-                u->n_open--;
-                u->n_interactive -= q->interactive;
+                count_open(q->asked->polkit, u, q->interactive, -1);
         } else if (q->state == QUESTION_QUEUED)
                 user_unqueue(u, q);
         q->state = QUESTION_ANSWERED;
@@ -234,7 +247,7 @@ static bool same_details(char *const *a, char *const *b)
 
 /* ---- the authority ---- */
 
-static void start_queued(User *u);
+static void start_queued(Polkit *p);
 
 /* Whatever is not a clear yes or challenge is a no: errors, missing fields, a polkit that is not there. */
 static void read_verdict(Question *q, sd_bus_message *reply)
@@ -259,15 +272,11 @@ static int on_verdict(sd_bus_message *reply, void *userdata, sd_bus_error *ret_e
 {
         Question *q = userdata;
         Polkit *p = q->asked->polkit;
-        User *u = q->asked->user;
 
         read_verdict(q, reply);
         question_close(q);
-        u->n_asked++; /* outlives the message */
         dispatch_again(q->asked);
-        start_queued(u);
-        u->n_asked--;
-        user_release(p, u);
+        start_queued(p);
         return 1;
 }
 
@@ -307,16 +316,15 @@ static int question_open(Question *q)
         if (r < 0)
                 return r;
         q->state = QUESTION_OPEN;
-        u->n_open++;
-        u->n_interactive += q->interactive;
+        count_open(p, u, q->interactive, 1);
         return 0;
 }
 
-static void start_queued(User *u)
+static void user_start_queued(Polkit *p, User *u)
 {
         for (Question *q = u->first_queued, *next; q; q = next) {
                 next = q->next_queued;
-                if (!user_may_open(u, q->interactive))
+                if (!user_may_open(p, u, q->interactive))
                         continue;
                 user_unqueue(u, q);
                 if (question_open(q) >= 0)
@@ -324,6 +332,20 @@ static void start_queued(User *u)
                 q->state = QUESTION_ANSWERED;
                 q->failure = strdup("out of memory");
                 dispatch_again(q->asked);
+        }
+}
+
+/* A place became free. Whose question takes it is a matter of the table's order; each user's share is limited. */
+static void start_queued(Polkit *p)
+{
+        const char *uid;
+        User *u;
+
+        HASHMAP_FOREACH (uid, u, p->users) {
+                u->n_asked++; /* outlives its messages */
+                user_start_queued(p, u);
+                u->n_asked--;
+                user_release(p, u);
         }
 }
 
@@ -352,14 +374,14 @@ static int question_start(Asked *a, const char *action, char *const *details, bo
         Question *q;
         int r;
 
-        if (!user_may_open(u, interactive) && u->n_queued >= POLKIT_QUEUED_MAX)
+        if (!user_may_open(a->polkit, u, interactive) && u->n_queued >= POLKIT_QUEUED_MAX)
                 return error_set(e, ERROR_LIMITS_EXCEEDED,
                                  "More than %u calls of this user wait for polkit already",
                                  POLKIT_QUEUED_MAX);
         q = question_new(a, action, details, interactive);
         if (!q)
                 return error_set(e, ERROR_NO_MEMORY, "out of memory");
-        if (!user_may_open(u, interactive)) {
+        if (!user_may_open(a->polkit, u, interactive)) {
                 user_queue(u, q);
                 return 0;
         }
@@ -468,15 +490,9 @@ void polkit_caller_gone(Polkit *p, const char *name)
 {
         Asked *a;
 
-        while ((a = find_by_sender(p, name))) {
-                User *u = a->user;
-
-                u->n_asked++; /* outlives the message */
+        while ((a = find_by_sender(p, name)))
                 asked_free(a);
-                start_queued(u);
-                u->n_asked--;
-                user_release(p, u);
-        }
+        start_queued(p);
 }
 
 int polkit_new(sd_bus *bus, Polkit **ret)

@@ -11,9 +11,13 @@
 
 #define POLKIT_ACTION_PREFIX "org.example.Storage."
 
-#define POLKIT_OPEN_MAX 128u      /* questions at once for one uid, the rest queue ... */
-#define POLKIT_INTERACTIVE_MAX 4u /* ... of which so many may show a dialogue */
-#define POLKIT_QUEUED_MAX 1024u   /* and so many may queue */
+/* dbus-daemon lets a connection wait for 128 replies at once on the system bus (max_replies_per_connection), and refuses
+ * what is more: a refused question would be a denial. So this is what all users share, and no uid can take it all. */
+#define POLKIT_OPEN_TOTAL 96u        /* questions at once, the rest queue ... */
+#define POLKIT_INTERACTIVE_TOTAL 48u /* ... of which so many may show a dialogue */
+#define POLKIT_OPEN_MAX 32u          /* the same for one uid */
+#define POLKIT_INTERACTIVE_MAX 4u
+#define POLKIT_QUEUED_MAX 1024u /* of one uid may queue */
 #define POLKIT_REPEATS_MAX \
         3u /* times that an action of a message is asked again since its details changed */
 

@@ -377,6 +377,33 @@ static void noninteractive_limit(void)
         stop();
 }
 
+/* All users together stay below what the bus lets us wait for, and a place that becomes free is for all. */
+static void limit_for_all(void)
+{
+        enum { USERS = POLKIT_OPEN_TOTAL / POLKIT_OPEN_MAX + 1 };
+        static sd_bus_message *replies[USERS][POLKIT_OPEN_MAX];
+
+        start(keep_question);
+        for (size_t u = 0; u < USERS; u++) {
+                char sender[16];
+
+                snprintf(sender, sizeof(sender), ":1.%zu", 10 + u);
+                peer.uid = (uid_t)(2000 + u);
+                for (size_t i = 0; i < POLKIT_OPEN_MAX; i++)
+                        peer_send(&peer, act_message(sender, false), &replies[u][i]);
+                peer_settle(&peer);
+        }
+        CHECK_EQ(n_questions, POLKIT_OPEN_TOTAL);
+        answer_kept(0, true);
+        CHECK_EQ(n_questions, POLKIT_OPEN_TOTAL + 1);
+        CHECK_STREQ(peer_detail(questions[POLKIT_OPEN_TOTAL], "caller.uid"), "2003");
+        peer_leave(&peer, ":1.11");
+        CHECK_EQ(n_questions, USERS * POLKIT_OPEN_MAX);
+        for (size_t u = 0; u < USERS; u++)
+                (void)count_errors(replies[u], POLKIT_OPEN_MAX, NULL);
+        stop();
+}
+
 static void interactive_limit(void)
 {
         sd_bus_message *dialogues[POLKIT_INTERACTIVE_MAX + 1], *plain;
@@ -444,6 +471,7 @@ int main(void)
         RUN(caller_gone);
         RUN(caller_gone_with_verdict);
         RUN(noninteractive_limit);
+        RUN(limit_for_all);
         RUN(interactive_limit);
         RUN(queue_limit);
         RUN(verdict_without_error);
