@@ -54,6 +54,7 @@ static void reply_failure(const Held *h)
 static void on_job(Job *j, bool ended, void *userdata)
 {
         Held *h = userdata;
+        bool late = ended && !h->wait && !j->announced; /* it was too quick to be announced before its end */
 
         if (!ended && h->wait)
                 return;
@@ -63,6 +64,8 @@ static void on_job(Job *j, bool ended, void *userdata)
                 reply_failure(h);
         else
                 reply_job(h);
+        if (late)
+                bus_tell_finished(h->bus, j);
         held_free(h);
 }
 
