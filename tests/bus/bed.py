@@ -232,13 +232,22 @@ class Case(unittest.TestCase):
         if not self.client.has_service():
             self.restart()
         pool = self.client.pool(name)
+        gone = ("NoSuchPool", "PoolInactive", "UnknownObject", "NotSupported")
         for step in (lambda: pool.Stop(force=True, wait=True), pool.Undefine):
-            try:
-                step()
-            except BusError as error:
-                if error.name not in ("NoSuchPool", "PoolInactive", "UnknownObject", "NotSupported"):
-                    raise
+            self.assertTrue(wait_until(lambda step=step: self.done(step, gone), 20), "the pool is still busy")
         shutil.rmtree(self.directory(name), ignore_errors=True)
+
+    @staticmethod
+    def done(step, fine):
+        """The step works, or fails in one of these ways; False while jobs of the test stand in its way."""
+        try:
+            step()
+        except BusError as error:
+            if error.name == "Busy":
+                return False
+            if error.name not in fine:
+                raise
+        return True
 
     def finish(self, job, timeout=60):
         """Waits for a job that was started without wait; returns its state."""
