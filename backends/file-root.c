@@ -439,11 +439,11 @@ void file_root_trust_blocks(FileRoot *r)
 int file_root_reserve(const FileRoot *r, uint64_t bytes)
 {
         const char *text = bag_get_string(ctx_options(r->ctx), "reserved");
-        uint64_t capacity, allocation, available, reserve;
+        uint64_t capacity = 0, allocation = 0, available = 0, reserve;
         char need[SIZE_TEXT_MAX], have[SIZE_TEXT_MAX], kept[SIZE_TEXT_MAX];
         int k;
 
-        if (bytes == 0 || !text)
+        if (!text)
                 return 0;
         k = file_root_space(r, &capacity, &allocation, &available);
         if (k < 0)
@@ -451,7 +451,7 @@ int file_root_reserve(const FileRoot *r, uint64_t bytes)
         k = reserve_parse(text, capacity, &reserve, ctx_error(r->ctx));
         if (k < 0)
                 return k;
-        if (available >= reserve && available - reserve >= bytes)
+        if (available > reserve && available - reserve >= bytes)
                 return 0;
         return error_set(ctx_error(r->ctx), ERROR_NO_SPACE,
                          "Pool %s has no room for %s more: %s are free, of which %s are reserved",

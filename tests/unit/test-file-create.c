@@ -248,7 +248,10 @@ static void reserve(void)
 {
         CHECK_OK(bag_set_string(pool->options, "reserved", "100%"));
         CHECK_ERROR(create("x", MIB, words("allocation", "1048576", NULL)), error(), ERROR_NO_SPACE);
-        CHECK_OK(create("thin", MIB, words(NULL)));
+        CHECK_ERROR(create("thin", MIB, words(NULL)), error(),
+                    ERROR_NO_SPACE); /* the reserve is touched already */
+        CHECK_OK(bag_set_string(pool->options, "reserved", "1MiB"));
+        CHECK_OK(create("thin", 1ull << 40, words(NULL)));
         bag_remove(pool->options, "reserved");
 }
 
