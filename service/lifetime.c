@@ -25,15 +25,33 @@ static bool is_idle(const Manager *m)
         return true;
 }
 
+static int on_idle(sd_event_source *s, uint64_t usec, void *userdata);
+
+static void arm_idle(Manager *m)
+{
+        uint64_t at = m->last_activity_usec + m->config.idle_usec;
+
+        if (m->idle_source) {
+                (void)sd_event_source_set_time(m->idle_source, at);
+                (void)sd_event_source_set_enabled(m->idle_source, SD_EVENT_ONESHOT);
+        } else
+                (void)sd_event_add_time(m->event, &m->idle_source, CLOCK_MONOTONIC, at, 100000, on_idle, m);
+}
+
 static int on_idle(sd_event_source *s, uint64_t usec, void *userdata)
 {
         Manager *m = userdata;
 
-        if (is_idle(m) && now_usec(CLOCK_MONOTONIC) - m->last_activity_usec >= m->config.idle_usec) {
-                log_info("Nothing is active, leaving; the next call starts the service again");
-                m->on_exit(m, m->on_exit_data);
-        } else
-                manager_touch(m);
+        if (m->stopping)
+                return 0;
+        if (!is_idle(m))
+                m->last_activity_usec = now_usec(CLOCK_MONOTONIC);
+        if (now_usec(CLOCK_MONOTONIC) < m->last_activity_usec + m->config.idle_usec) {
+                arm_idle(m);
+                return 0;
+        }
+        log_info("Nothing is active, leaving; the next call starts the service again");
+        m->on_exit(m, m->on_exit_data);
         return 0;
 }
 
@@ -42,39 +60,44 @@ void manager_touch(Manager *m)
         m->last_activity_usec = now_usec(CLOCK_MONOTONIC);
         if (m->config.idle_usec == 0 || !m->on_exit || m->stopping)
                 return;
-        if (m->idle_source) {
-                if (sd_event_source_get_enabled(m->idle_source, NULL) > 0)
-                        return;
-                (void)sd_event_source_set_time_relative(m->idle_source, m->config.idle_usec);
-                (void)sd_event_source_set_enabled(m->idle_source, SD_EVENT_ONESHOT);
-        } else
-                (void)sd_event_add_time_relative(m->event, &m->idle_source, CLOCK_MONOTONIC,
-                                                 m->config.idle_usec, 100000, on_idle, m);
+        if (!m->idle_source || sd_event_source_get_enabled(m->idle_source, NULL) == 0)
+                arm_idle(m);
 }
 
 static void cancel_all(Manager *m)
 {
-        Job *next;
-
-        for (Job *j = queue_first(m->queue); j; j = next) {
+        for (Job *j = queue_first(m->queue), *next; j; j = next) {
                 next = j->run->next;
                 if (j->cancellable)
                         (void)job_cancel(j, NULL);
         }
 }
 
+/* Short operations are not cancellable; after their time they end with their worker. */
+static void end_sessions(Manager *m)
+{
+        _cleanup_error_ Error e = ERROR_NULL;
+        const char *name;
+        Pool *p;
+
+        error_set(&e, ERROR_CANCELLED, "The service is shutting down");
+        HASHMAP_FOREACH (name, p, m->pools)
+                session_end(p->session, &e, true);
+}
+
 static int on_stop_poll(sd_event_source *s, uint64_t usec, void *userdata)
 {
         Manager *m = userdata;
-        uint64_t since = usec - m->stop_usec;
+        uint64_t since = now_usec(CLOCK_MONOTONIC) - m->stop_usec;
 
         if (queue_n_unfinished(m->queue) == 0 || since > STOP_USEC) {
                 m->on_exit(m, m->on_exit_data);
                 return 0;
         }
-        /* Short operations are not cancellable; after their time they end with their worker. */
-        if (since > SHORT_OPERATIONS_USEC)
+        if (since > SHORT_OPERATIONS_USEC) {
+                end_sessions(m);
                 cancel_all(m);
+        }
         (void)sd_event_source_set_time_relative(s, STOP_POLL_USEC);
         return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }
