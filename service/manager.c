@@ -159,11 +159,25 @@ int manager_check_accepting(const Manager *m, Error *e)
 
 /* ---- definitions ---- */
 
-/* Name and UUID go together; nobody else may have either, nor a target that overlaps. */
+static int check_target(const Definition *d, const Definition *other, Error *e)
+{
+        const char *target = bag_get_string(d->options, "target.path");
+        const char *taken = other ? bag_get_string(other->options, "target.path") : NULL;
+
+        if (!target || !taken || !(path_is_below(target, taken) || path_is_below(taken, target)))
+                return 0;
+        return error_set(e, ERROR_DUPLICATE_SOURCE,
+                         "The target %s overlaps with %s of pool %s; choose another directory", target,
+                         taken, other->name);
+}
+
+/* Name and UUID go together; nobody else may have either, nor a target that overlaps, now or once what was
+ * defined while it is active counts. */
 static int check_identity(Manager *m, const Definition *d, const Pool *same, Error *e)
 {
-        const char *target = bag_get_string(d->options, "target.path"), *name;
+        const char *name;
         Pool *p;
+        int r;
 
         if (same && !streq(same->definition->uuid, d->uuid))
                 return error_set(e, ERROR_POOL_EXISTS,
@@ -175,12 +189,11 @@ static int check_identity(Manager *m, const Definition *d, const Pool *same, Err
                 if (streq(p->definition->uuid, d->uuid))
                         return error_set(e, ERROR_POOL_EXISTS, "UUID %s belongs to pool %s already", d->uuid,
                                          pool_name(p));
-                if (target && pool_target(p) &&
-                    (path_is_below(target, pool_target(p)) || path_is_below(pool_target(p), target)))
-                        return error_set(
-                                e, ERROR_DUPLICATE_SOURCE,
-                                "The target %s overlaps with %s of pool %s; choose another directory",
-                                target, pool_target(p), pool_name(p));
+                r = check_target(d, p->definition, e);
+                if (r >= 0)
+                        r = check_target(d, p->update, e);
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
@@ -189,7 +202,7 @@ static int save(Manager *m, const Pool *p, const Definition *d, Error *e)
 {
         StoredPool stored = { .definition = (Definition *)d, .autostart = p->autostart };
 
-        return store_save(m->config.pool_directory, &stored, &p->backend->pool_options, e);
+        return store_save(m->config.pool_directory, &stored, manager_pool_options(d->type, m), e);
 }
 
 static void log_defined(const Pool *p, const char *id, const char *what)
@@ -370,14 +383,33 @@ void manager_pool_went_down(Manager *m, Pool *p)
         }
 }
 
+static void on_bad(const char *file, const Error *e, void *userdata)
+{
+        log_warning("Definition %s is left alone: %s", file, e->message);
+}
+
+/* Files may have been written by hand. */
+static bool is_acceptable(Manager *m, const Definition *d)
+{
+        _cleanup_error_ Error e = ERROR_NULL;
+
+        if (check_identity(m, d, NULL, &e) >= 0)
+                return true;
+        on_bad(d->name, &e, m);
+        return false;
+}
+
 static int on_stored(StoredPool stored, void *userdata)
 {
+        _cleanup_definition_ Definition *d = stored.definition;
         Manager *m = userdata;
-        const BackendInfo *backend = backends_find(m->backends, stored.definition->type);
         Pool *p;
         int r;
 
-        r = add_pool(m, stored.definition, backend, &p);
+        if (!is_acceptable(m, d))
+                return 0;
+        r = add_pool(m, d, backends_find(m->backends, d->type), &p);
+        TAKE_PTR(d);
         if (r < 0)
                 return r;
         p->persistent = true;
@@ -394,23 +426,19 @@ static int on_active(StoredPool stored, void *userdata)
         int r;
 
         if (!p) {
-                if (stored.autostart) /* undefined meanwhile */
+                if (stored.autostart || !is_acceptable(m, d)) /* undefined meanwhile */
                         return 0;
                 r = add_pool(m, d, backends_find(m->backends, d->type), &p);
                 TAKE_PTR(d);
                 if (r < 0)
                         return r;
-        } else if (streq(p->definition->uuid, d->uuid) && !bag_equal(p->definition->options, d->options)) {
+        } else if (streq(p->definition->uuid, d->uuid) && streq(pool_type(p), d->type) &&
+                   !bag_equal(p->definition->options, d->options)) {
                 p->update = p->definition;
                 p->definition = TAKE_PTR(d);
         }
         p->adopt = true;
         return 0;
-}
-
-static void on_bad(const char *file, const Error *e, void *userdata)
-{
-        log_warning("Definition %s is left alone: %s", file, e->message);
 }
 
 int manager_load(Manager *m, Error *e)
