@@ -11,10 +11,14 @@ static int on_turn(sd_event_source *s, void *userdata)
 
         if (volume_table_shed(t, SLICE) > 0)
                 return 0;
-        volume_table_free(t);
-        sd_event_source_disable_unref(s);
+        (void)sd_event_source_set_floating(s, false); /* the last reference: ends in free_rest() */
         (void)malloc_trim(0);
         return 0;
+}
+
+static void free_rest(void *userdata)
+{
+        volume_table_free(userdata);
 }
 
 void volumes_reap(sd_event *event, VolumeTable *t)
@@ -27,4 +31,7 @@ void volumes_reap(sd_event *event, VolumeTable *t)
         }
         (void)sd_event_source_set_enabled(s, SD_EVENT_ON);
         (void)sd_event_source_set_priority(s, SD_EVENT_PRIORITY_IDLE);
+        (void)sd_event_source_set_destroy_callback(s, free_rest);
+        (void)sd_event_source_set_floating(s, true);
+        sd_event_source_unref(s);
 }
