@@ -36,7 +36,8 @@ static int parse_seconds(const char *option, const char *text, bool zero_allowed
         char *end;
         double seconds = strtod(text, &end);
 
-        if (end == text || *end || seconds < 0 || seconds > 86400 || (seconds == 0 && !zero_allowed)) {
+        if (end == text || *end || !(seconds >= 0 && seconds <= 86400) ||
+            (seconds * SECOND < 1 && !(seconds == 0 && zero_allowed))) {
                 fprintf(stderr, "poolkeeperd: --%s takes seconds, up to a day, not \"%s\"\n", option, text);
                 return -EINVAL;
         }
