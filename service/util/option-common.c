@@ -79,6 +79,10 @@ int options_check_pool_policy(const Bag *options, Error *e)
         const char *cache = bag_get_string(options, "cache") ?: "default",
                    *aio = bag_get_string(options, "aio") ?: "default";
 
+        if (streq_ptr(bag_get_string(options, "target.path"), "/"))
+                return error_set(
+                        e, ERROR_INVALID_DEFINITION,
+                        "The root directory cannot be a pool's target; choose a directory of its own");
         if (streq(aio, "native") && !streq(cache, "none") && !streq(cache, "directsync"))
                 return error_set(e, ERROR_INVALID_DEFINITION,
                                  "aio 'native' cannot go with cache '%s': it needs 'none' or 'directsync'",

@@ -80,6 +80,6 @@ extern const size_t n_common_volume_options;
 int option_table_with_common(const OptionSpec *common, size_t n_common, const OptionSpec *specs, size_t n,
                              OptionTable *ret);
 
-/* Rules between the common pool options: aio=native needs cache none or directsync (QEMU's Linux AIO works
- * on O_DIRECT only). `options` has passed options_check(). InvalidDefinition. */
+/* Rules beyond single options: aio=native needs cache none or directsync (QEMU's Linux AIO works on O_DIRECT only), and
+ * the root directory is no target. `options` has passed options_check(). InvalidDefinition. */
 int options_check_pool_policy(const Bag *options, Error *e);

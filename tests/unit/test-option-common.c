@@ -60,6 +60,17 @@ static void owner_is_a_number_or_the_caller(void)
         CHECK_EQ(bag_get_u32(other, "owner", 0), 107);
 }
 
+static void root_is_no_target(void)
+{
+        _cleanup_error_ Error e = ERROR_NULL;
+        _cleanup_bag_ Bag *b = bag_new();
+
+        CHECK_OK(bag_set_string(b, "target.path", "/srv"));
+        CHECK_OK(options_check_pool_policy(b, NULL));
+        CHECK_OK(bag_set_string(b, "target.path", "/"));
+        CHECK_ERROR(options_check_pool_policy(b, &e), &e, ERROR_INVALID_DEFINITION);
+}
+
 static int policy(const char *cache, const char *aio, Error *e)
 {
         _cleanup_bag_ Bag *b = bag_new();
@@ -91,5 +102,6 @@ int main(void)
         RUN(narrow_words);
         RUN(owner_is_a_number_or_the_caller);
         RUN(native_aio_needs_direct_io);
+        RUN(root_is_no_target);
         return 0;
 }
