@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <linux/landlock.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -118,6 +119,14 @@ static pid_t clone_with(uint64_t flags, int *ret_pidfd)
         return pid < 0 ? -errno : (pid_t)pid;
 }
 
+/* A child that ended by itself has said why. */
+static bool has_ended(int pidfd)
+{
+        struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+        return poll(&p, 1, 0) > 0;
+}
+
 pid_t sandbox_fork(Sandbox *s, int *ret_pidfd)
 {
         pid_t pid;
@@ -134,12 +143,13 @@ pid_t sandbox_fork(Sandbox *s, int *ret_pidfd)
         r = s->namespaces ? write_maps(s, pid) : 0;
         if (r >= 0 && write(s->ready[1], "", 1) < 0)
                 r = -errno;
-        if (r < 0) {
+        if (r < 0 && !has_ended(*ret_pidfd)) {
                 (void)kill(pid, SIGKILL);
                 (void)waitpid(pid, NULL, 0);
                 *ret_pidfd = safe_close(*ret_pidfd);
+                return r;
         }
-        return r < 0 ? r : pid;
+        return pid;
 }
 
 /* ---- in the child ---- */

@@ -76,8 +76,7 @@ static void image_without_name(void)
 
 static void read_only_stays_so(void)
 {
-        _cleanup_close_ int made = open("ro", O_RDWR | O_CREAT | O_CLOEXEC, 0600),
-                            fd = open("ro", O_RDONLY | O_CLOEXEC);
+        _cleanup_close_ int fd = open("ro", O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
         Sandbox s = { .ready = { -EBADF, -EBADF } };
 
         CHECK_OK(sandbox_init(&s, &(Command){ .argv = ARGV("perl") }, NULL));
@@ -133,6 +132,19 @@ static void no_privileges(void)
                        SYS_prctl, PR_GET_NO_NEW_PRIVS, SYS_prctl, PR_GET_SECCOMP, SYS_unshare, CLONE_NEWUSER,
                        SYS_ptrace, SYS_io_uring_setup) >= 0);
         check_perl(program, -EBADF, "12 refused refused refused");
+}
+
+/* Of all capabilities the tool keeps one, which counts only for files of the owners that were mapped. */
+static void capabilities(void)
+{
+        if (geteuid() == 0)
+                check_perl("open(F, '<', '/proc/self/status') or die $!; /^Cap(Eff|Prm|Inh):\\s0*(.)$/ and "
+                           "print $2 while <F>",
+                           -EBADF, "222");
+        else
+                check_perl("exit unless open(F, '<', '/proc/self/status'); /^Cap...:\\s.*[1-9a-f]/ and not "
+                           "/Bnd/ and print while <F>",
+                           -EBADF, "");
 }
 
 static void sees_no_other_process(void)
@@ -236,6 +248,7 @@ static void all(void)
         RUN(no_other_files);
         RUN(nothing_is_written);
         RUN(no_privileges);
+        RUN(capabilities);
         RUN(sees_no_other_process);
         RUN(limits);
         RUN(too_long);
