@@ -21,6 +21,7 @@
 #define ACCESS_TRUNCATE (UINT64_C(1) << 14)  /* ABI 3 */
 #define ACCESS_IOCTL_DEV (UINT64_C(1) << 15) /* ABI 5 */
 #define ACCESS_TREE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE)
+#define ENDING_MSEC 50
 
 static void add_id(uint32_t *ids, size_t *n, uint32_t id)
 {
@@ -119,12 +120,12 @@ static pid_t clone_with(uint64_t flags, int *ret_pidfd)
         return pid < 0 ? -errno : (pid_t)pid;
 }
 
-/* A child that ended by itself has said why. */
+/* A child that ended by itself, or is just ending, has said why. */
 static bool has_ended(int pidfd)
 {
         struct pollfd p = { .fd = pidfd, .events = POLLIN };
 
-        return poll(&p, 1, 0) > 0;
+        return poll(&p, 1, ENDING_MSEC) > 0;
 }
 
 pid_t sandbox_fork(Sandbox *s, int *ret_pidfd)
