@@ -28,7 +28,8 @@
  *   configure   pool s, uuid s, options a{sv} (the definition), user-mode b, state-directory s,
  *               runtime-directory s, job s -> {}
  *               the first call on every worker that serves a pool
- *   start, stop, delete  {} -> space
+ *   start       {} -> space
+ *   stop, delete  {} -> {}
  *   build       overwrite b -> space
  *   refresh     snapshot h (of the last refresh, absent at first) -> snapshot h, space
  *   create      capacity t, options a{sv}, creator u -> space                       changed: the new volume
