@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A pool type for tests: plain files in target.path, and faults on request. The fault is "KIND OPERATION",
- * in pool option "fault", or, so that it can change while the pool is up, as the content of the file of pool
- * option "fault-file". OPERATION is an operation of protocol.h. Kinds: fail     NoSpace job      is work for
- * a job worker crash    the worker ends by SIGABRT           slow     a job of 100 steps of 20 ms with
- * progress, can be cancelled hang     sleeps for ever, deaf to SIGTERM     intent   begins, writes down how
- * to undo, then crashes lie      tells of impossible volumes          tool     runs a tool that takes a
- * minute, can be cancelled orphan   leaves a tool behind that takes a second */
+/* A pool type for tests: plain files in target.path, and faults on request. The fault is "KIND OPERATION" or
+ * "KIND OPERATION VOLUME", in pool option "fault", or, so that it can change while the pool is up, as the
+ * content of the file of pool option "fault-file". OPERATION is an operation of protocol.h. Kinds:
+ *   fail     NoSpace                              job      is work for a job worker
+ *   crash    the worker ends by SIGABRT           slow     a job of 100 steps of 20 ms with progress, can be
+ *                                                          cancelled
+ *   hang     sleeps for ever, deaf to SIGTERM     intent   begins, writes down how to undo, then crashes
+ *   lie      tells of impossible volumes          tool     runs a tool that takes a minute, can be cancelled
+ *   orphan   leaves a tool behind that takes a minute
+ *   gone     SourceUnreachable                    stuck    hangs as a job
+ *   nap      takes 0.2 s, also in a session       die      crashes as a job
+ *   huge     tells of a volume with the largest   control  tells of a volume with a control byte in its name
+ *            sizes there are                      garble   tells of volumes in words that are none
+ *   endless  tells of ever more volumes           pipe     (watch) gives a pipe to watch
+ * A file that begins with "backing:PATH" and a line end is a volume with that backing file. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include "backend.h"
+#include "ctx-internal.h"
 #include "util/fileio.h"
+#include "util/protocol.h"
 
 static const char *target(Ctx *c)
 {
@@ -27,13 +37,14 @@ static int open_target(Ctx *c)
         return fd < 0 ? error_set_errno(ctx_error(c), errno, "Cannot open %s", target(c)) : fd;
 }
 
-/* The kind of fault that is asked for at this operation; a new string or NULL. */
-static char *fault_of(Ctx *c, const char *operation)
+/* The kind of fault that is asked for at this operation on this volume (NULL: on the pool); a new string or
+ * NULL. */
+static char *fault_of(Ctx *c, const char *operation, const char *name)
 {
-        const char *option = bag_get_string(ctx_options(c), "fault"),
-                   *file = bag_get_string(ctx_options(c), "fault-file");
+        const char *option = bag_get_string(ctx_options(c), "fault");
+        const char *file = bag_get_string(ctx_options(c), "fault-file");
         _cleanup_free_ char *text = NULL;
-        char *space;
+        char *save, *kind, *at, *volume;
 
         if (file)
                 (void)read_file_at(AT_FDCWD, file, 1024, &text, NULL);
@@ -41,12 +52,12 @@ static char *fault_of(Ctx *c, const char *operation)
                 text = strdup(option);
         if (!text)
                 return NULL;
-        text[strcspn(text, "\n")] = '\0';
-        space = strchr(text, ' ');
-        if (!space || !streq(space + 1, operation))
+        kind = strtok_r(text, " \n", &save);
+        at = strtok_r(NULL, " \n", &save);
+        volume = strtok_r(NULL, " \n", &save);
+        if (!at || !streq(at, operation) || (volume && !streq_ptr(volume, name)))
                 return NULL;
-        *space = '\0';
-        return TAKE_PTR(text);
+        return strdup(kind);
 }
 
 static int tell_lies(Ctx *c)
@@ -63,6 +74,41 @@ static int tell_lies(Ctx *c)
                         return r;
         }
         return 0;
+}
+
+static int tell_name(Ctx *c, const char *name, uint64_t size)
+{
+        const VolumeInfo v = { .name = name,
+                               .type = VOLUME_FILE,
+                               .format = FORMAT_RAW,
+                               .detected = FORMAT_RAW,
+                               .capacity = size,
+                               .allocation = size,
+                               .physical = size,
+                               .mtime_usec = size,
+                               .creator = 0,
+                               .mode = 0600 };
+
+        return ctx_volume(c, &v);
+}
+
+static int tell_endlessly(Ctx *c)
+{
+        char name[32];
+        int r = 0;
+
+        for (unsigned i = 0; r >= 0; i++) {
+                (void)snprintf(name, sizeof(name), "endless-%07u", i);
+                r = tell_name(c, name, 1);
+        }
+        return r;
+}
+
+static int garble(Ctx *c)
+{
+        int r = sd_bus_emit_signal(c->bus, WORKER_OBJECT, WORKER_INTERFACE, "Volumes", "su", "nonsense", 7);
+
+        return r < 0 ? r : sd_bus_flush(c->bus);
 }
 
 static int be_slow(Ctx *c)
@@ -100,7 +146,7 @@ static _Noreturn void hang(void)
 /* The fault that is asked for at this operation. `name` is what the operation would leave half-made. */
 static int do_fault(Ctx *c, const char *operation, const char *name)
 {
-        _cleanup_free_ char *fault = fault_of(c, operation);
+        _cleanup_free_ char *fault = fault_of(c, operation, name);
         int r;
 
         if (!fault)
@@ -113,11 +159,32 @@ static int do_fault(Ctx *c, const char *operation, const char *name)
                 hang();
         if (streq(fault, "lie"))
                 return tell_lies(c);
+        if (streq(fault, "gone"))
+                return error_set(ctx_error(c), ERROR_SOURCE_UNREACHABLE, "asked to be gone at %s",
+                                 operation);
+        if (streq(fault, "nap")) {
+                (void)usleep(200000);
+                return 0;
+        }
+        if (streq(fault, "huge"))
+                return tell_name(c, "huge", UINT64_MAX - 1);
+        if (streq(fault, "control"))
+                return tell_name(c, "con\ttrol", 1);
+        if (streq(fault, "garble"))
+                return garble(c);
+        if (streq(fault, "endless"))
+                return tell_endlessly(c);
+        if (streq(fault, "pipe"))
+                return 0;
         r = ctx_need_job(c); /* all others */
         if (r < 0)
                 return r;
         if (streq(fault, "slow"))
                 return be_slow(c);
+        if (streq(fault, "die"))
+                abort();
+        if (streq(fault, "stuck"))
+                hang();
         if (streq(fault, "tool"))
                 return run_tool(c, (const char *const[]){ "sleep", "60", NULL });
         if (streq(fault, "orphan"))
@@ -135,15 +202,35 @@ static int do_fault(Ctx *c, const char *operation, const char *name)
         return 0;
 }
 
+#define BACKING "backing:"
+
+/* The backing file that a volume says it has; a new string or NULL. */
+static char *read_backing(int directory, const char *name)
+{
+        _cleanup_close_ int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        char text[1024];
+        ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
+        char *path;
+
+        if (n < 0)
+                return NULL;
+        text[n] = '\0';
+        path = (char *)startswith(text, BACKING);
+        return path ? strndup(path, strcspn(path, "\n")) : NULL;
+}
+
 static int tell_volume(Ctx *c, int directory, const char *name)
 {
+        _cleanup_free_ char *backing = NULL;
         struct stat st;
         VolumeInfo v;
 
         if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return errno == ENOENT ? ctx_vanished(c, name)
                                        : error_set_errno(ctx_error(c), errno, "Cannot look at %s", name);
+        backing = read_backing(directory, name);
         v = (VolumeInfo){ .name = name,
+                          .backing = backing,
                           .type = VOLUME_FILE,
                           .format = FORMAT_RAW,
                           .detected = FORMAT_RAW,
@@ -219,6 +306,7 @@ static int fake_refresh(Ctx *c, int snapshot, int *ret_snapshot)
 static int fake_create(Ctx *c, const char *name, uint64_t capacity, const Bag *options, uid_t creator)
 {
         _cleanup_close_ int directory = -EBADF, fd = -EBADF;
+        const char *backing;
         int r;
 
         directory = open_target(c);
@@ -230,12 +318,33 @@ static int fake_create(Ctx *c, const char *name, uint64_t capacity, const Bag *o
         fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0 && errno == EEXIST)
                 return error_set(ctx_error(c), ERROR_VOLUME_EXISTS, "Volume %s is there already", name);
-        if (fd < 0 || ftruncate(fd, (off_t)capacity) < 0)
+        if (fd < 0 || (capacity != UINT64_MAX && ftruncate(fd, (off_t)capacity) < 0))
                 return error_set_errno(ctx_error(c), errno, "Cannot make %s", name);
+        backing = bag_get_string(options, "backing.path");
+        if (backing && dprintf(fd, BACKING "%s\n", backing) < 0)
+                return error_set_errno(ctx_error(c), errno, "Cannot write %s", name);
         r = ctx_sync_later(c, fd);
         if (r >= 0)
                 r = ctx_sync_later(c, directory);
         return r < 0 ? r : tell_volume(c, directory, name);
+}
+
+static int fake_clone(Ctx *c, const char *name, const char *source, uint64_t capacity, const Bag *options,
+                      uid_t creator)
+{
+        _cleanup_close_ int directory = -EBADF, fd = -EBADF;
+        int r;
+
+        r = do_fault(c, "clone", name);
+        if (r < 0)
+                return r;
+        directory = open_target(c);
+        if (directory < 0)
+                return directory;
+        fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0 || (capacity != UINT64_MAX && ftruncate(fd, (off_t)capacity) < 0))
+                return error_set_errno(ctx_error(c), errno, "Cannot make %s", name);
+        return tell_volume(c, directory, name);
 }
 
 static int fake_resize(Ctx *c, const char *name, uint64_t capacity, bool shrink, bool allocate)
@@ -267,6 +376,13 @@ static int fake_remove(Ctx *c, const char *name, char *const *dependents)
         directory = open_target(c);
         if (directory < 0)
                 return directory;
+        for (size_t i = strv_length(dependents); i-- > 0;) {
+                if (unlinkat(directory, dependents[i], 0) < 0)
+                        return error_set_errno(ctx_error(c), errno, "Cannot delete %s", dependents[i]);
+                r = ctx_vanished(c, dependents[i]);
+                if (r < 0)
+                        return r;
+        }
         if (unlinkat(directory, name, 0) < 0)
                 return errno == ENOENT
                                ? error_set(ctx_error(c), ERROR_NO_SUCH_VOLUME, "There is no volume %s", name)
@@ -287,6 +403,31 @@ static int fake_stat(Ctx *c, const char *name)
         return directory < 0 ? directory : tell_volume(c, directory, name);
 }
 
+static int fake_watch(Ctx *c, int *ret_fd)
+{
+        _cleanup_free_ char *fault = fault_of(c, "watch", NULL);
+        int fds[2], fd;
+
+        if (streq_ptr(fault, "pipe")) {
+                if (pipe2(fds, O_CLOEXEC) < 0)
+                        return -errno;
+                (void)close(fds[1]);
+                *ret_fd = fds[0];
+                return 0;
+        }
+        fd = inotify_init1(IN_CLOEXEC);
+        if (fd < 0 || inotify_add_watch(fd, target(c),
+                                        IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE | IN_ATTRIB |
+                                                IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) < 0) {
+                int r = error_set_errno(ctx_error(c), errno, "Cannot watch %s", target(c));
+
+                safe_close(fd);
+                return r;
+        }
+        *ret_fd = fd;
+        return 0;
+}
+
 static int fake_space(Ctx *c, uint64_t *ret_capacity, uint64_t *ret_allocation, uint64_t *ret_available)
 {
         struct statvfs s;
@@ -302,9 +443,13 @@ static int fake_space(Ctx *c, uint64_t *ret_capacity, uint64_t *ret_allocation, 
 static int fake_undo(Ctx *c, const char *step, const char *argument)
 {
         _cleanup_close_ int directory = open_target(c);
+        int r;
 
         if (directory < 0)
                 return directory;
+        r = do_fault(c, "undo", argument);
+        if (r < 0)
+                return r;
         return !streq(step, "make") || (unlinkat(directory, argument, 0) < 0 && errno != ENOENT) ? -EIO : 0;
 }
 
@@ -318,13 +463,22 @@ static const OptionSpec pool_options[] = {
         { .name = "fault-file", .type = OPTION_PATH, .help = "A file that says the same." },
 };
 
+static const OptionSpec volume_options[] = {
+        { .name = "backing.path",
+          .type = OPTION_STRING,
+          .xml = "backingStore/path",
+          .help = "What it stands on." },
+};
+
 const Backend poolkeeper_backend = {
         .name = "fake",
         .summary = "a pool type for tests that fails as it is told",
         .features = FEATURE_BUILD | FEATURE_DELETE | FEATURE_CREATE | FEATURE_RESIZE | FEATURE_SHRINK |
-                    FEATURE_VOLUME_DELETE | FEATURE_USER_MODE,
+                    FEATURE_CLONE | FEATURE_VOLUME_DELETE | FEATURE_WATCH | FEATURE_USER_MODE,
         .pool_options = pool_options,
         .n_pool_options = ELEMENTSOF(pool_options),
+        .volume_options = volume_options,
+        .n_volume_options = ELEMENTSOF(volume_options),
         .formats = (const ImageFormat[]){ FORMAT_RAW, FORMAT_NONE },
         .create_formats = (const ImageFormat[]){ FORMAT_RAW, FORMAT_NONE },
         .capabilities = (const int[]){ 1 /* CAP_DAC_OVERRIDE */, -1 },
@@ -335,6 +489,8 @@ const Backend poolkeeper_backend = {
         .delete = fake_delete,
         .refresh = fake_refresh,
         .volume_create = fake_create,
+        .volume_clone = fake_clone,
+        .watch = fake_watch,
         .volume_resize = fake_resize,
         .volume_delete = fake_remove,
         .volume_stat = fake_stat,
