@@ -85,7 +85,7 @@ static void describe(void)
                 found = true;
                 CHECK(bag_get_bool(b, "available", false));
                 CHECK(strv_contains(bag_get_strv(b, "features"), "volume-delete"));
-                CHECK(!strv_contains(bag_get_strv(b, "features"), "clone"));
+                CHECK(!strv_contains(bag_get_strv(b, "features"), "watch"));
                 CHECK_STREQ(bag_get_strv(b, "create-formats")[0], "raw");
                 CHECK_STREQ(bag_get_strv(b, "capabilities")[0], "cap_dac_override");
                 CHECK(bag_get_bags(b, "pool-options")->n_bags > 3);
@@ -117,7 +117,7 @@ static void volumes(void)
         CHECK_EQ(c.n_vanished, 1u);
         CHECK(!is_there("a"));
         CHECK_ERROR(client_call(&c, "remove", "a", NULL, NULL, &e), &e, ERROR_NO_SUCH_VOLUME);
-        CHECK_ERROR(client_call(&c, "clone", "b", size, NULL, &e), &e, ERROR_NOT_SUPPORTED);
+        CHECK_ERROR(client_call(&c, "access", "b", NULL, NULL, &e), &e, ERROR_NOT_SUPPORTED);
         CHECK_EQ(client_end(&c), 0);
         CHECK_EQ(count_entries(".run/lock/p"), 0u);
 }
