@@ -85,7 +85,7 @@ static void describe(void)
                 found = true;
                 CHECK(bag_get_bool(b, "available", false));
                 CHECK(strv_contains(bag_get_strv(b, "features"), "volume-delete"));
-                CHECK(!strv_contains(bag_get_strv(b, "features"), "watch"));
+                CHECK(!strv_contains(bag_get_strv(b, "features"), "discover"));
                 CHECK_STREQ(bag_get_strv(b, "create-formats")[0], "raw");
                 CHECK_STREQ(bag_get_strv(b, "capabilities")[0], "cap_dac_override");
                 CHECK(bag_get_bags(b, "pool-options")->n_bags > 3);
