@@ -147,10 +147,22 @@ static int add_secret(Line *l, const QemuImage *i)
 }
 
 /* `fresh`: the image has no name yet, and is synced before it gets one. */
+/* "    (12.34/100%)", as often as it moves on. A cancelled job is ended by its signal, not from here. */
+static void on_progress(Ctx *c, const char *line, void *userdata)
+{
+        uint64_t capacity = *(const uint64_t *)userdata;
+        double percent;
+
+        if (sscanf(line, " (%lf/100%%)", &percent) == 1 && percent >= 0 && percent <= 100)
+                (void)ctx_progress(c, (uint64_t)((double)capacity * percent / 100), capacity);
+}
+
 static int run(Ctx *c, Line *l, uint64_t capacity, bool fresh, bool writes)
 {
         Command command = {
                 .argv = l->argv,
+                .output_line = on_progress,
+                .userdata = &capacity,
                 .fds = l->fds,
                 .n_fds = l->n_fds,
                 .sandbox = true,
@@ -277,7 +289,7 @@ int qemu_img_convert(Ctx *c, const QemuNode *chain, size_t n, const QemuImage *i
                 return r;
         add(&l, "qemu-img");
         add(&l, "convert");
-        add(&l, "-q");
+        add(&l, "-p");               /* see on_progress() */
         add(&l, "-n");               /* it is formatted already */
         add(&l, "--target-is-zero"); /* and empty */
         r = add_secret(&l, i);
