@@ -58,6 +58,7 @@ METHODS = {
     },
     "Volume": {
         "Resize": ("t a{sv}", "o"),
+        "SetFormat": ("s a{sv}", "o"),
         "Delete": ("a{sv}", "o"),
         "Refresh": ("a{sv}", "o"),
         "GetXML": ("a{sv}", "s"),

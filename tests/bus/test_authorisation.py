@@ -47,6 +47,7 @@ ACTIONS = {
     "Pool.ListVolumes": "volume-list",
     "Pool.DumpVolumes": "volume-list",
     "Volume.Resize": "volume-resize",
+    "Volume.SetFormat": "pool-define",
     "Volume.Delete": "volume-delete",
     "Volume.Refresh": "volume-list",
     "Volume.GetXML": "volume-list",
@@ -94,6 +95,7 @@ class EveryMethod(SystemCase):
             "Pool.CloneVolume": ("new", volume_path("matrix", "v")),
             "Pool.GetVolume": ("v",),
             "Volume.Resize": (2 * MIB,),
+            "Volume.SetFormat": ("raw",),
             "Volume.CheckAccess": (65534,),
         }.get(method, ())
 
