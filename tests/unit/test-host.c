@@ -15,7 +15,7 @@
 #include "util/fileio.h"
 #include "worker-client.h"
 
-static const char *worker;
+static char *worker;
 static char pool_directory[128];
 
 #define SESSION ((const char *const[]){ "--session", "fake", NULL })
@@ -430,7 +430,8 @@ int main(int argc, char *argv[])
                 fprintf(stderr, "usage: test-host WORKER\n");
                 return 1;
         }
-        worker = argv[1];
+        worker = realpath(argv[1], NULL); /* we leave this directory */
+        CHECK(worker);
         test_directory();
         (void)snprintf(pool_directory, sizeof(pool_directory), "%s/pool", test_directory_path);
         CHECK_OK(mkdir(pool_directory, 0755));
@@ -449,5 +450,6 @@ int main(int argc, char *argv[])
         RUN(dies_with_daemon);
         RUN(capabilities);
         RUN(no_such_backend);
+        free(worker);
         return 0;
 }
