@@ -8,6 +8,7 @@
 #include "job-run.h"
 #include "recovery.h"
 #include "refresh.h"
+#include "spare.h"
 #include "store.h"
 #include "util/fileio.h"
 #include "util/log.h"
@@ -58,6 +59,7 @@ void manager_free(Manager *m)
                 pool_free(p);
         hashmap_free(m->pools);
         hashmap_free(m->jobs);
+        spare_drop(m);
         workers_free(m);
         backends_free(m->backends);
         sd_event_source_disable_unref(m->idle_source);

@@ -8,6 +8,7 @@
 #include "recovery.h"
 #include "refresh.h"
 #include "request.h"
+#include "spare.h"
 #include "util/fileio.h"
 #include "util/log.h"
 #include "util/object-path.h"
@@ -120,6 +121,10 @@ static int finish_result(const Job *j, Bag *result)
 
 static void finish(Job *j, Bag *result, const Error *e)
 {
+        Pool *p = job_pool(j);
+        Manager *m = j->manager;
+        _cleanup_free_ char *backend = j->run->worker && p ? strdup(pool_type(p)) : NULL;
+
         if (j->run->worker) {
                 worker_release(j->run->worker);
                 j->run->worker = NULL;
@@ -129,6 +134,9 @@ static void finish(Job *j, Bag *result, const Error *e)
         if (result)
                 (void)finish_result(j, result);
         job_end(j, result ?: bag_new(), e);
+        /* Where one long operation was, the next is likely. */
+        if (backend && !e)
+                spare_prepare(m, backend);
 }
 
 /* Ends a job of which nothing was begun. */
@@ -358,7 +366,7 @@ static int start_worker(Job *j, Pool *p, const WorkerEvents *events, Error *e)
         snprintf(mark, sizeof(mark), "%s-%" PRIu64, j->manager->instance, j->id);
         if (pool_worker_configuration(p, mark, &configuration) < 0)
                 return error_set(e, ERROR_NO_MEMORY, "out of memory");
-        r = worker_start(j->manager, WORKER_JOB, pool_type(p), events, j, &j->run->worker, e);
+        r = spare_take(j->manager, pool_type(p), events, j, &j->run->worker, e);
         if (r < 0)
                 return r;
         return worker_call(j->run->worker, "configure", NULL, configuration, on_configured, j, e);

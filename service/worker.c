@@ -267,6 +267,12 @@ void worker_kill(Worker *w)
         (void)arm(w, ABANDON_AFTER_USEC);
 }
 
+void worker_hand_over(Worker *w, const WorkerEvents *events, void *userdata)
+{
+        w->events = *events;
+        w->userdata = userdata;
+}
+
 void worker_release(Worker *w)
 {
         w->told = true;
