@@ -36,7 +36,7 @@ DEFINE_GETTER_U64(get_volume_count, Pool, volume_table_size(o->volumes))
 DEFINE_GETTER_BOOL(get_volumes_listed, Pool, o->manager->volumes_listed)
 DEFINE_GETTER_U64(get_generation, Pool, o->generation)
 DEFINE_GETTER_U64(get_last_refresh, Pool, o->last_refresh_usec)
-DEFINE_GETTER_STRING(get_purpose, Pool, text_option(o, "purpose"))
+DEFINE_GETTER_STRING(get_purpose, Pool, text_option(o, "purpose") ?: "images")
 DEFINE_GETTER_STRING(get_description, Pool, text_option(o, "description"))
 DEFINE_GETTER_STRING(get_default_format, Pool, text_option(o, "volume.format") ?: "raw")
 
