@@ -146,7 +146,6 @@ static int add_secret(Line *l, const QemuImage *i)
         return 0;
 }
 
-/* `fresh`: the image has no name yet, and is synced before it gets one. */
 /* "    (12.34/100%)", as often as it moves on. A cancelled job is ended by its signal, not from here. */
 static void on_progress(Ctx *c, const char *line, void *userdata)
 {
@@ -157,6 +156,7 @@ static void on_progress(Ctx *c, const char *line, void *userdata)
                 (void)ctx_progress(c, (uint64_t)((double)capacity * percent / 100), capacity);
 }
 
+/* `fresh`: the image has no name yet, and is synced before it gets one. */
 static int run(Ctx *c, Line *l, uint64_t capacity, bool fresh, bool writes)
 {
         Command command = {
