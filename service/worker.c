@@ -411,8 +411,10 @@ int worker_start(Manager *m, WorkerKind kind, const char *backend, const WorkerE
         else
                 r = connect_bus(w, fds[0]);
         if (r < 0) {
-                (void)kill(-w->pid, SIGKILL);
-                worker_free(w);
+                w->told = true;
+                worker_kill(w);
+                if (!w->child)
+                        worker_free(w); /* nobody would hear of its end */
                 return error_set_errno(e, r, "Cannot speak to the %s worker", backend);
         }
         *ret = w;
