@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "directory.h"
 #include "util/log.h"
 
 const char *core_worker;
@@ -287,5 +288,5 @@ unsigned core_n_workers(Core *c)
         while (fscanf(f, "%d", &pid) == 1)
                 n++;
         fclose(f);
-        return n;
+        return n - !!c->manager->spare;
 }

@@ -3,7 +3,7 @@
  * that fails as it is told (tests/fake/fake-backend.c). Programs take the path of poolkeeper-worker. */
 #pragma once
 
-#include "directory.h"
+#include "test.h"
 
 #include "job-run.h"
 #include "manager.h"
@@ -90,4 +90,4 @@ JobState core_wait(Core *c, const Job *j);
         } while (0)
 /* How many jobs are with a worker or session now. */
 unsigned core_n_running(Core *c);
-unsigned core_n_workers(Core *c); /* living processes */
+unsigned core_n_workers(Core *c); /* living processes, without the spare one */
