@@ -49,6 +49,8 @@ void queue_finished(Job *j);  /* wakes what waited for it, keeps it readable for
 size_t queue_n_unfinished(const JobQueue *q);
 Job *queue_first(const JobQueue *q); /* unfinished jobs in order; next by run->next */
 uint64_t queue_charged(const JobQueue *q, const Pool *p, uid_t uid);
+bool queue_pool_waits_for(const JobQueue *q, const Pool *p,
+                          Operation o); /* such a job is there that has not begun */
 bool queue_pool_has_jobs(const JobQueue *q, const Pool *p);
 
 /* run.c */

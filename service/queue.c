@@ -368,3 +368,11 @@ bool queue_pool_has_jobs(const JobQueue *q, const Pool *p)
                         return true;
         return false;
 }
+
+bool queue_pool_waits_for(const JobQueue *q, const Pool *p, Operation o)
+{
+        for (const Job *j = q->unfinished.first; j; j = j->run->next)
+                if (j->operation == o && !j->run->started && streq_ptr(j->pool, pool_name(p)))
+                        return true;
+        return false;
+}

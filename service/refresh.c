@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "refresh.h"
 
+#include <sys/inotify.h>
+
 #include "reaper.h"
 #include "session.h"
 #include "util/fileio.h"
+#include "watcher.h"
 
 /* Lives while a scan runs. */
 typedef struct ScanGuard {
@@ -14,6 +17,7 @@ typedef struct ScanGuard {
         bool reset;       /* too many: one reset at the end */
         bool full;        /* no snapshot to differ from */
         bool known;       /* there were volumes before it */
+        bool touched;     /* operations changed something meanwhile */
 } ScanGuard;
 
 static void tell_added(Pool *p, Volume *v)
@@ -108,15 +112,22 @@ void pool_volume_seen(Pool *p, const VolumeInfo *v)
                 return;
         if (pool_is_full(p) && !volume_table_get(p->volumes, v->name))
                 return;
-        if (p->guard)
+        if (p->guard) {
+                p->guard->touched = true;
                 (void)hashmap_remove(p->guard->removed, v->name);
+        }
+        watcher_forget(p, v->name, IN_CREATE);
         put(p, v, NULL);
 }
 
 void pool_volume_gone(Pool *p, const char *name)
 {
-        if (p->guard && !hashmap_get(p->guard->removed, name))
-                (void)hashmap_put(p->guard->removed, name, p);
+        if (p->guard) {
+                p->guard->touched = true;
+                if (!hashmap_get(p->guard->removed, name))
+                        (void)hashmap_put(p->guard->removed, name, p);
+        }
+        watcher_forget(p, name, IN_DELETE);
         drop(p, name, NULL);
 }
 
@@ -160,9 +171,12 @@ int refresh_begin(Pool *p, bool full)
 /* Does the table know better than the scan? Then the name is looked at again afterwards. */
 static bool outdated(Pool *p, const char *name)
 {
-        const Volume *v = volume_table_get(p->volumes, name);
         ScanGuard *g = p->guard;
+        const Volume *v;
 
+        if (!g->touched)
+                return false;
+        v = volume_table_get(p->volumes, name);
         if (!(v && v->generation > g->start) && !hashmap_get(g->removed, name))
                 return false;
         (void)strv_append(&g->recheck, name);

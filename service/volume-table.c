@@ -3,8 +3,6 @@
  * moves at most one block, and walking in order from any name needs no extra index. */
 #include "volume-table.h"
 
-#include <assert.h>
-
 #include "util/macro.h"
 
 #define BLOCK_MAX 512u
@@ -114,6 +112,7 @@ static Volume **find_slot(const VolumeTable *t, const char *name, size_t *ret_bl
 {
         bool found;
 
+        *ret_block = *ret_index = 0;
         if (t->n_blocks == 0)
                 return NULL;
         *ret_block = find_block(t, name);
@@ -170,10 +169,9 @@ static int split_block(VolumeTable *t, size_t *block, size_t *index)
         return 0;
 }
 
-static int insert(VolumeTable *t, Volume *v)
+/* At the place that find_slot() told for its name. */
+static int insert(VolumeTable *t, Volume *v, size_t block, size_t index)
 {
-        size_t block = 0, index = 0;
-        bool found;
         Block *b;
         int r;
 
@@ -181,10 +179,6 @@ static int insert(VolumeTable *t, Volume *v)
                 r = add_block(t, 0);
                 if (r < 0)
                         return r;
-        } else {
-                block = find_block(t, v->name);
-                index = find_index(t->blocks[block], v->name, &found);
-                assert(!found);
         }
         if (t->blocks[block]->n == BLOCK_MAX) {
                 r = split_block(t, &block, &index);
@@ -345,7 +339,8 @@ int volume_table_put(VolumeTable *t, const VolumeInfo *info, uint64_t generation
                      bool *ret_added, bool *ret_changed)
 {
         _cleanup_free_ char *extra = NULL;
-        Volume *v = volume_table_get(t, info->name);
+        size_t block, index;
+        Volume **slot = find_slot(t, info->name, &block, &index), *v = slot ? *slot : NULL;
         bool added = !v;
         int r;
 
@@ -367,7 +362,7 @@ int volume_table_put(VolumeTable *t, const VolumeInfo *info, uint64_t generation
                         return -ENOMEM;
                 v->pool = t->pool;
                 memcpy(v->name, info->name, strlen(info->name) + 1);
-                r = insert(t, v);
+                r = insert(t, v, block, index);
                 if (r < 0) {
                         free(v);
                         return r;

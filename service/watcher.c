@@ -11,18 +11,21 @@
 
 #define SETTLE_USEC (20ULL * 1000) /* news of a burst are looked at together */
 #define NAMES_MAX 1024u            /* beyond, a refresh is cheaper */
+#define STORM_USEC (250ULL * 1000) /* ... which waits a little longer for the end of the storm */
 
 typedef struct Watcher {
         Pool *pool;
         int fd;
         sd_event_source *io, *settle;
-        Hashmap *names;
-        bool overflow; /* news were lost: look at everything */
+        Hashmap *names; /* -> what was told of them, the events in the pointer */
+        bool overflow;  /* news were lost: look at everything */
 } Watcher;
 
+/* One that has not begun yet will see everything. */
 static void refresh_all(Pool *p)
 {
-        (void)job_submit_internal(p, OPERATION_POOL_REFRESH, NULL, NULL);
+        if (!queue_pool_waits_for(p->manager->queue, p, OPERATION_POOL_REFRESH))
+                (void)job_submit_internal(p, OPERATION_POOL_REFRESH, NULL, NULL);
 }
 
 static int on_settled(sd_event_source *s, uint64_t usec, void *userdata)
@@ -47,16 +50,27 @@ static int on_settled(sd_event_source *s, uint64_t usec, void *userdata)
         return 0;
 }
 
-static void settle_soon(Watcher *w)
+static void settle_after(Watcher *w, uint64_t usec)
 {
-        if (w->settle && sd_event_source_get_enabled(w->settle, NULL) > 0)
-                return;
         if (w->settle) {
-                (void)sd_event_source_set_time_relative(w->settle, SETTLE_USEC);
+                (void)sd_event_source_set_time_relative(w->settle, usec);
                 (void)sd_event_source_set_enabled(w->settle, SD_EVENT_ONESHOT);
         } else
-                (void)sd_event_add_time_relative(w->pool->manager->event, &w->settle, CLOCK_MONOTONIC,
-                                                 SETTLE_USEC, 1000, on_settled, w);
+                (void)sd_event_add_time_relative(w->pool->manager->event, &w->settle, CLOCK_MONOTONIC, usec,
+                                                 1000, on_settled, w);
+}
+
+static void settle_soon(Watcher *w)
+{
+        if (!w->settle || sd_event_source_get_enabled(w->settle, NULL) <= 0)
+                settle_after(w, SETTLE_USEC);
+}
+
+static void lost_count(Watcher *w)
+{
+        if (!w->overflow)
+                settle_after(w, STORM_USEC);
+        w->overflow = true;
 }
 
 /* A change of attributes under an unknown name is no news: a file that appears has an event of its own. (One
@@ -64,17 +78,21 @@ static void settle_soon(Watcher *w)
 static void take_name(Watcher *w, const char *raw, uint32_t mask)
 {
         _cleanup_free_ char *name = NULL;
+        uint32_t known;
 
         if (startswith(raw, TEMPORARY_PREFIX))
                 return;
         name = name_escape(raw);
         if (name && (mask & IN_ATTRIB) && !volume_table_get(w->pool->volumes, name))
                 return;
-        if (!name || hashmap_size(w->names) >= NAMES_MAX)
-                w->overflow = true;
-        else if (!hashmap_get(w->names, name) && hashmap_put(w->names, name, w) < 0)
-                w->overflow = true;
-        settle_soon(w);
+        if (w->overflow)
+                return;
+        known = name ? (uint32_t)(uintptr_t)hashmap_remove(w->names, name) : 0;
+        if (!name || hashmap_size(w->names) >= NAMES_MAX ||
+            hashmap_put(w->names, name, (void *)(uintptr_t)(known | mask)) < 0)
+                lost_count(w);
+        else
+                settle_soon(w);
 }
 
 static void directory_gone(Pool *p)
@@ -104,10 +122,9 @@ static int on_readable(sd_event_source *s, int fd, uint32_t revents, void *userd
                         directory_gone(w->pool);
                         return 0; /* w is gone */
                 }
-                if (event->mask & IN_Q_OVERFLOW) {
-                        w->overflow = true;
-                        settle_soon(w);
-                } else if (event->len > 0)
+                if (event->mask & IN_Q_OVERFLOW)
+                        lost_count(w);
+                else if (event->len > 0)
                         take_name(w, event->name, event->mask);
         }
         return 0;
@@ -170,4 +187,10 @@ void watcher_stop(Pool *p)
 {
         if (p->watcher)
                 watcher_free(TAKE_PTR(p->watcher));
+}
+
+void watcher_forget(Pool *p, const char *name, uint32_t event)
+{
+        if (p->watcher && (uintptr_t)hashmap_get(p->watcher->names, name) == event)
+                (void)hashmap_remove(p->watcher->names, name);
 }

@@ -8,3 +8,5 @@
 /* Takes the descriptor (inotify, of the pool's directory); WorkerCrashed when it is none. */
 int watcher_start(Pool *p, int fd, Error *e);
 void watcher_stop(Pool *p);
+/* An operation of ours just told of this name: when the only news of it is `event` (IN_CREATE, IN_DELETE), that was it. */
+void watcher_forget(Pool *p, const char *name, uint32_t event);
