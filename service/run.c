@@ -105,7 +105,7 @@ static int plan(Job *j, Pool *p)
 
 static int finish_result(const Job *j, Bag *result)
 {
-        _cleanup_free_ char *pool = NULL, *volume = NULL;
+        _cleanup_free_ char *volume = NULL;
 
         bag_remove(result, "capacity");
         bag_remove(result, "allocation");
@@ -465,6 +465,13 @@ static bool is_smaller(const Job *j, const Pool *p)
         return v && v->capacity != UINT64_MAX && bag_get_u64(j->run->args, "capacity", 0) < v->capacity;
 }
 
+static int check_volumes(const Job *j, const Pool *p, Error *e)
+{
+        int r = pool_check_usable(p, e);
+
+        return r < 0 ? r : request_check_same(j, p, e);
+}
+
 /* What was true when the job was queued may have changed while it waited. */
 static int check_again(const Job *j, const Pool *p, Error *e)
 {
@@ -486,16 +493,17 @@ static int check_again(const Job *j, const Pool *p, Error *e)
                                          pool_name(p));
                 return 0;
         case OPERATION_VOLUME_DELETE:
-                r = pool_check_usable(p, e);
+                r = check_volumes(j, p, e);
                 return r < 0 ? r
                              : request_check_delete(p, j->volume, bag_get_strv(j->run->args, "names"), e);
         case OPERATION_VOLUME_RESIZE:
-                r = pool_check_usable(p, e);
+                r = check_volumes(j, p, e);
                 return r < 0 || !is_smaller(j, p) ? r : request_check_shrink(p, j->volume, e);
-        case OPERATION_POOL_REFRESH:
-        case OPERATION_VOLUME_CREATE:
         case OPERATION_VOLUME_CLONE:
         case OPERATION_VOLUME_SET_FORMAT:
+                return check_volumes(j, p, e);
+        case OPERATION_POOL_REFRESH:
+        case OPERATION_VOLUME_CREATE:
         case OPERATION_VOLUME_REFRESH:
                 return pool_check_usable(p, e);
         case OPERATION_DISCOVER:

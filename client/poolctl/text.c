@@ -47,7 +47,7 @@ char *text_printable(const char *s)
 
                 for (size_t i = 0; i < n; i++)
                         if (columns < 0)
-                                p += sprintf(p, "\\x%02X", (unsigned char)s[i]);
+                                p += snprintf(p, sizeof("\\xFF"), "\\x%02X", (unsigned char)s[i]);
                         else
                                 *p++ = s[i];
                 s += n;

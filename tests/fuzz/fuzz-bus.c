@@ -79,8 +79,8 @@ static const char *const words[] = {
         "00000000-0000-0000-0000-000000000001",
         "<pool type='dir'><name>x</name><target><path>/nonexistent/x</path></target></pool>",
         "<pool type='dir'><name>images</name><target><path>/nonexistent/images</path></target></pool>",
-        "<volume><name>n</name><capacity unit='G'>1</capacity><target><format "
-        "type='qcow2'/></target></volume>",
+        ("<volume><name>n</name><capacity unit='G'>1</capacity><target><format "
+         "type='qcow2'/></target></volume>"),
         "<pool",
         "<a></a>",
 };
