@@ -23,6 +23,7 @@ typedef struct JobRun {
         bool wants_slot; /* waits for one */
 
         Bag *args;
+        uint32_t creator; /* of the volume, for a clone of its source, when polkit said yes */
         uint64_t charge; /* bytes it takes from the caller's quota while under way */
         JobStep steps[JOB_STEPS_MAX];
         size_t n_steps, step;

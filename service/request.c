@@ -316,8 +316,9 @@ static int prepare_clone(const Request *r, Prepared *p, Error *e)
                 return x;
         capacity = r->capacity == UINT64_MAX ? source->capacity : r->capacity;
         if (r->capacity != UINT64_MAX && r->capacity > INT64_MAX)
-                return error_set(e, ERROR_INVALID_ARGS, "The capacity %" PRIu64 " of volume %s is over 8 EiB",
-                                 r->capacity, r->volume);
+                return error_set(e, ERROR_INVALID_ARGS,
+                                 "The capacity %" PRIu64 " of volume %s is over 8 EiB", r->capacity,
+                                 r->volume);
         if (source->capacity != UINT64_MAX && capacity < source->capacity)
                 return error_set(e, ERROR_INVALID_ARGS,
                                  "A clone of %s cannot be smaller than its %" PRIu64 " bytes", r->source,
@@ -391,8 +392,11 @@ static int prepare_resize(const Request *r, Prepared *p, Error *e)
                         x = request_check_shrink(r->pool, r->volume, e);
                 if (x < 0)
                         return x;
-        } else
+        } else {
+                /* By the time it runs the volume may have grown: what was not asked for must not happen then. */
+                bag_remove(p->args, "shrink");
                 p->charge = v->capacity == UINT64_MAX ? r->capacity : r->capacity - v->capacity;
+        }
         x = need(p, r->pool, v, smaller ? "volume-shrink" : "volume-resize", &check, e);
         if (x >= 0 &&
             (action_check_add_number(check, "capacity", r->capacity) < 0 ||
@@ -551,6 +555,30 @@ int request_prepare(const Request *r, Prepared *ret, Error *e)
         return 0;
 }
 
+static uint32_t creator_of(const Pool *p, const char *volume)
+{
+        const Volume *v = volume ? volume_table_get(p->volumes, volume) : NULL;
+
+        return v ? v->creator : UINT32_MAX;
+}
+
+int request_check_same(const Job *j, const Pool *p, Error *e)
+{
+        bool is_new = j->operation == OPERATION_VOLUME_CLONE;
+        const char *name = is_new ? j->source : j->volume;
+        const Volume *v = volume_table_get(p->volumes, name);
+
+        if (!v)
+                return error_set(e, ERROR_NO_SUCH_VOLUME, "Volume %s of pool %s is gone meanwhile", name,
+                                 j->pool);
+        if (v->creator != j->run->creator)
+                return error_set(
+                        e, ERROR_CHANGED,
+                        "Volume %s of pool %s is another one than when this was asked for; ask again", name,
+                        j->pool);
+        return 0;
+}
+
 /* A stop does not wait for scans, and when forced for nothing that can be cancelled. */
 static void make_way_for(Job *stop, bool force)
 {
@@ -584,6 +612,7 @@ int request_submit(const Request *r, Prepared *p, Job **ret, Error *e)
         if (job_new(m, r->operation, r->pool, r->volume, source, r->caller, TAKE_PTR(p->args), &j) < 0)
                 return out_of_memory(e);
         j->run->charge = p->charge;
+        j->run->creator = creator_of(r->pool, r->source ?: r->volume);
         x = queue_add(m->queue, j, e);
         if (x < 0)
                 return x;

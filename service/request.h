@@ -42,8 +42,10 @@ int request_prepare(const Request *r, Prepared *ret, Error *e);
  * by the manager. */
 int request_submit(const Request *r, Prepared *p, Job **ret, Error *e);
 
-/* What may have become untrue while the job waited: InUse when a volume came that is backed by this one, and
+/* What may have become untrue while the job waited. Changed: the volume, or the one it is made of, is somebody
+ * else's now. InUse when a volume came that is backed by this one, and
  * that was not among the `allowed` (NULL: none) when polkit said yes. */
+int request_check_same(const Job *j, const Pool *p, Error *e);
 int request_check_delete(const Pool *p, const char *volume, char *const *allowed, Error *e);
 int request_check_shrink(const Pool *p, const char *volume, Error *e);
 
