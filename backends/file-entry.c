@@ -9,8 +9,8 @@
 
 #include "util/names.h"
 
-#define RESOLVE_STRICT (RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS)
-#define HEAD_SIZE 4096
+#define RESOLVE_STRICT (RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS)
+#define HEAD_SIZE 1024 /* has the headers of the usual formats with the name of a backing file; more costs */
 #define INLINE_MAX 65536   /* no inode holds that much */
 #define ATTRIBUTE_BLOCKS 8 /* of 512 bytes */
 
@@ -48,7 +48,10 @@ static int open_resolve(const FileRoot *r, const char *name, int flags, uint64_t
 
 int file_open(const FileRoot *r, const char *raw, int flags)
 {
-        return open_resolve(r, raw, flags | O_NOFOLLOW, RESOLVE_STRICT);
+        /* A name without '/' that is not ".." cannot lead out, and to check that costs as much as a stat(). */
+        bool plain = raw[0] != '.' && !strchr(raw, '/');
+
+        return open_resolve(r, raw, flags | O_NOFOLLOW, RESOLVE_STRICT | (plain ? 0 : RESOLVE_BENEATH));
 }
 
 /* Follows a link into this pool only; absolute ones count when they name the target. */
@@ -102,15 +105,19 @@ static int entry_error(FileEntry *e, const char *text)
         return e->error ? 0 : -ENOMEM;
 }
 
+/* That a file holds no data, by its numbers alone. */
+static bool counts_nothing(const FileRoot *r, const struct statx *st)
+{
+        return st->stx_size == 0 || (st->stx_blocks == 0 && r->counts && st->stx_size > INLINE_MAX);
+}
+
 /* A file that holds no data at all has no header: nothing is read of it. */
 static bool is_hole(const FileRoot *r, const FileEntry *e)
 {
-        if (e->st.stx_size == 0)
+        if (counts_nothing(r, &e->st))
                 return true;
         if (e->st.stx_blocks > ATTRIBUTE_BLOCKS || e->st.stx_blocks * 512 >= e->st.stx_size)
                 return false;
-        if (e->st.stx_blocks == 0 && r->counts && e->st.stx_size > INLINE_MAX)
-                return true;
         /* Small files may live in the inode, without blocks, and attributes may take one of their own. */
         return lseek(e->fd, 0, SEEK_DATA) < 0 && errno == ENXIO;
 }
@@ -207,12 +214,12 @@ static void entry_from_stat(FileEntry *e)
         }
 }
 
-static int entry_read_file(const FileRoot *r, const char *raw, FileReadFlags flags, FileEntry *e)
+/* The mark has been read. */
+static int entry_read_file(const FileRoot *r, FileReadFlags flags, FileEntry *e)
 {
         char text[128];
         int k;
 
-        file_mark_read(r, e->fd, raw, &e->st, &e->mark);
         k = entry_probe(r, e, flags);
         if (k < 0) {
                 (void)snprintf(text, sizeof(text), "cannot be read: %s", strerror(-k));
@@ -250,6 +257,15 @@ static int entry_unreadable(const FileRoot *r, const char *raw, int error, FileE
         return 1;
 }
 
+/* A regular file of this file system without data needs two calls, and opening it would be two more. */
+static bool entry_read_by_name(const FileRoot *r, const char *raw, FileEntry *e)
+{
+        return statx(r->fd, raw, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, FILE_STATX | STATX_MNT_ID, &e->st) >=
+                       0 &&
+               S_ISREG(e->st.stx_mode) && counts_nothing(r, &e->st) && e->st.stx_mask & STATX_MNT_ID &&
+               e->st.stx_mnt_id == r->mount && file_mark_read_name(r, raw, &e->mark);
+}
+
 static int entry_type(const FileRoot *r, const char *raw, unsigned char *type)
 {
         struct statx st;
@@ -279,6 +295,15 @@ int file_entry_read(const FileRoot *r, const char *raw, unsigned char type, File
                         return -ENOMEM;
         }
         e.mark = FILE_MARK_NULL;
+        if (flags & FILE_READ_BY_NAME && type == DT_REG && entry_read_by_name(r, raw, &e)) {
+                entry_from_stat(&e);
+                k = entry_read_file(r, flags, &e);
+                if (k > 0) {
+                        *ret = e;
+                        e = FILE_ENTRY_NULL;
+                }
+                return k;
+        }
         e.linked = type == DT_LNK;
         k = e.linked ? open_link(r, raw)
                      : file_open(r, raw, type == DT_DIR ? O_RDONLY | O_DIRECTORY : O_RDONLY);
@@ -293,12 +318,12 @@ int file_entry_read(const FileRoot *r, const char *raw, unsigned char type, File
                 if (!S_ISREG(e.st.stx_mode) && (e.linked || !S_ISDIR(e.st.stx_mode)))
                         return 0;
                 entry_from_stat(&e);
+                file_mark_read(r, e.fd, raw, &e.st, &e.mark);
                 if (S_ISDIR(e.st.stx_mode)) {
-                        file_mark_read(r, e.fd, raw, &e.st, &e.mark);
                         e.info.creator = e.mark.creator;
                         k = 1;
                 } else
-                        k = entry_read_file(r, raw, flags, &e);
+                        k = entry_read_file(r, flags, &e);
         }
         if (k <= 0)
                 return k;
@@ -322,7 +347,8 @@ int file_entry_describe(const FileRoot *r, const char *raw, int fd, FileEntry *r
         }
         entry_from_stat(&e);
         e.fd = fd;
-        k = entry_read_file(r, raw, 0, &e);
+        file_mark_read(r, fd, raw, &e.st, &e.mark);
+        k = entry_read_file(r, 0, &e);
         e.fd = -EBADF;
         if (k < 0)
                 return k;

@@ -33,6 +33,8 @@ typedef struct FileEntry {
 
 typedef enum FileReadFlags {
         FILE_READ_CONTENT = 1 << 0, /* also ask what a raw image holds */
+        FILE_READ_BY_NAME = 1 << 1, /* a file without data is not even opened: the working directory is the
+                                       root, its blocks are counted truly, and fd is not needed */
 } FileReadFlags;
 
 /* `type` is a DT_* of readdir(); DT_UNKNOWN is fine. 1: it is a volume (one that cannot be read is one with

@@ -107,17 +107,34 @@ static int state_write(const FileRoot *r, int fd, const char *raw, const char *m
 
 /* ---- the mark ---- */
 
+static void mark_from_attribute(char text[static MARK_TEXT_MAX], ssize_t n, FileMark *ret)
+{
+        *ret = FILE_MARK_NULL;
+        if (n < 0)
+                return;
+        text[n] = '\0';
+        (void)mark_parse(text, ret);
+}
+
 void file_mark_read(const FileRoot *r, int fd, const char *raw, const struct statx *st, FileMark *ret)
 {
         char text[MARK_TEXT_MAX];
         ssize_t n = fgetxattr(fd, mark_attribute(r), text, sizeof(text) - 1);
 
-        *ret = FILE_MARK_NULL;
-        if (n >= 0) {
-                text[n] = '\0';
-                (void)mark_parse(text, ret);
-        } else if (errno == EOPNOTSUPP)
+        mark_from_attribute(text, n, ret);
+        if (n < 0 && errno == EOPNOTSUPP)
                 (void)state_read(r, raw, st, ret);
+}
+
+bool file_mark_read_name(const FileRoot *r, const char *raw, FileMark *ret)
+{
+        char text[MARK_TEXT_MAX];
+        ssize_t n = lgetxattr(raw, mark_attribute(r), text, sizeof(text) - 1);
+
+        if (n < 0 && errno != ENODATA && errno != ERANGE)
+                return false;
+        mark_from_attribute(text, n, ret);
+        return true;
 }
 
 int file_mark_write(const FileRoot *r, int fd, const char *raw, const FileMark *m)

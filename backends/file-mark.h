@@ -21,6 +21,10 @@ typedef struct FileMark {
  * mark. */
 void file_mark_read(const FileRoot *r, int fd, const char *raw, const struct statx *st, FileMark *ret);
 
+/* The same by the name in the working directory, without opening the file: false when that cannot tell, and
+ * the file is to be asked. */
+bool file_mark_read_name(const FileRoot *r, const char *raw, FileMark *ret);
+
 /* May be called before the name exists. Sets the error. */
 int file_mark_write(const FileRoot *r, int fd, const char *raw, const FileMark *m);
 

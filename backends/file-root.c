@@ -166,6 +166,7 @@ int file_root_open(Ctx *c, FileRoot *ret)
                                          root_path(c), ctx_pool_name(c));
         }
         root_fill(c, TAKE_FD(fd), ret);
+        ret->mount = st.stx_mnt_id;
         return 0;
 }
 

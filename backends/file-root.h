@@ -11,9 +11,9 @@ typedef struct FileRoot {
         int fd;           /* O_RDONLY | O_DIRECTORY */
         const char *path; /* target.path, borrowed from the definition */
         bool follow;      /* symlinks=follow */
-        bool counts; /* st_blocks is 0 only of a file without data; set by a scan, else false: ask the file
-                      */
-        bool system; /* false: user mode, marks are user.* attributes */
+        bool counts; /* st_blocks is 0 only of a file without data; set by a scan, else false: ask the file */
+        uint64_t mount; /* id of the mount that fd is on, set by file_root_open() */
+        bool system;    /* false: user mode, marks are user.* attributes */
 } FileRoot;
 
 #define FILE_ROOT_NULL ((FileRoot){ .fd = -EBADF })

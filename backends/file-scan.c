@@ -49,6 +49,9 @@ typedef struct Scan {
         SnapshotReader *last; /* NULL: the first scan */
         SnapshotWriter now;
         uint64_t start_usec, n;
+        int came_from; /* the working directory before the scan */
+        bool inside;   /* the working directory is the root */
+        bool hollow;   /* the last file read held no data: the next may well be of its kind */
 } Scan;
 
 static void scan_done(Scan *s)
@@ -56,7 +59,18 @@ static void scan_done(Scan *s)
         if (s->last)
                 snapshot_close(s->last);
         snapshot_writer_done(&s->now);
+        if (s->inside)
+                (void)fchdir(s->came_from);
+        s->came_from = safe_close(s->came_from);
         file_root_done(&s->root);
+}
+
+/* Single names are looked up from here while the scan runs. */
+static void scan_enter(Scan *s)
+{
+        s->came_from = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        s->inside = s->came_from >= 0 && fchdir(s->root.fd) >= 0;
+        s->hollow = true;
 }
 
 static bool is_fresh(const Scan *s, const struct statx *st)
@@ -80,12 +94,13 @@ static int scan_read(Scan *s, const char *raw, unsigned char type, const Snapsho
         _cleanup_entry_ FileEntry e = FILE_ENTRY_NULL;
         int r;
 
-        r = file_entry_read(&s->root, raw, type, 0, &e);
+        r = file_entry_read(&s->root, raw, type, s->inside && s->hollow ? FILE_READ_BY_NAME : 0, &e);
         if (r < 0)
                 return error_set_errno(ctx_error(s->root.ctx), r, "Cannot look at the files of pool %s",
                                        ctx_pool_name(s->root.ctx));
         if (r == 0)
                 return then && then->listed ? tell_vanished(s, raw) : 0;
+        s->hollow = e.st.stx_blocks == 0;
         r = ctx_volume(s->root.ctx, &e.info);
         if (r < 0)
                 return r;
@@ -133,7 +148,11 @@ static int scan_missed(Scan *s)
 
 int file_scan(Ctx *c, int snapshot, int *ret_snapshot)
 {
-        _cleanup_(scan_done) Scan s = { .root = FILE_ROOT_NULL, .start_usec = now_usec(CLOCK_REALTIME) };
+        _cleanup_(scan_done) Scan s = {
+                .root = FILE_ROOT_NULL,
+                .start_usec = now_usec(CLOCK_REALTIME),
+                .came_from = -EBADF,
+        };
         int r;
 
         r = ctx_need_job(c);
@@ -147,6 +166,7 @@ int file_scan(Ctx *c, int snapshot, int *ret_snapshot)
                                  "What the last refresh of pool %s left cannot be read: %s",
                                  ctx_pool_name(c), strerror(-r));
         file_root_trust_blocks(&s.root);
+        scan_enter(&s);
         ctx_ready(c);
         r = file_each_entry(s.root.fd, scan_entry, &s);
         if (r >= 0 && s.last)
