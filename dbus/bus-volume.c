@@ -66,7 +66,7 @@ static int get_backing_volume(sd_bus *bus, const char *path, const char *interfa
                               sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
 {
         const Volume *v = userdata;
-        _cleanup_free_ char *name = volume_resolve_backing(v);
+        _cleanup_free_ char *name = pool_resolve_record(v->pool, volume_backing(v));
         _cleanup_free_ char *object = NULL;
 
         if (!name || !volume_table_get(v->pool->volumes, name))

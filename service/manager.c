@@ -161,10 +161,16 @@ int manager_check_accepting(const Manager *m, Error *e)
 
 /* ---- definitions ---- */
 
+static char *target_of(const Definition *d)
+{
+        const char *target = d ? bag_get_string(d->options, "target.path") : NULL;
+
+        return target ? path_absolute("/", target) : NULL;
+}
+
 static int check_target(const Definition *d, const Definition *other, Error *e)
 {
-        const char *target = bag_get_string(d->options, "target.path");
-        const char *taken = other ? bag_get_string(other->options, "target.path") : NULL;
+        _cleanup_free_ char *target = target_of(d), *taken = target_of(other);
 
         if (!target || !taken || !(path_is_below(target, taken) || path_is_below(taken, target)))
                 return 0;

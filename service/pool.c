@@ -154,54 +154,36 @@ char *pool_volume_path(const Pool *p, const char *name)
         return asprintf(&path, "%s/%s", pool_target(p), raw) < 0 ? NULL : path;
 }
 
-/* The part of a backing path behind the pool's target; NULL: it points elsewhere. New string. */
-static char *name_below_target(const Pool *p, const char *backing)
+char *pool_resolve_record(const Pool *p, const char *backing)
 {
-        const char *target = pool_target(p), *rest;
-        _cleanup_free_ char *clean = NULL;
+        _cleanup_free_ char *root = NULL, *path = NULL;
+        const char *rest;
 
-        if (!target || !backing)
+        if (!pool_target(p) || !backing)
                 return NULL;
-        clean = path_clean(backing);
-        if (!clean)
+        root = path_absolute("/", pool_target(p));
+        path = root ? path_absolute(root, backing) : NULL;
+        if (!path || !path_is_below(path, root))
                 return NULL;
-        if (*clean != '/')
-                rest = startswith(clean, "./") ?: clean;
-        else if (path_is_below(clean, target) && strlen(clean) > strlen(target))
-                rest = clean + strlen(target) + 1;
-        else
-                return NULL;
-        return strchr(rest, '/') ? NULL : strdup(rest);
+        rest = path + strlen(root) + !streq(root, "/");
+        return strchr(rest, '/') || path[strlen(root)] == '\0' ? NULL : strdup(rest);
 }
 
 char *pool_resolve_path(const Pool *p, const char *path)
 {
-        _cleanup_free_ char *raw = name_below_target(p, path);
+        _cleanup_free_ char *raw = pool_resolve_record(p, path);
 
         return raw ? name_escape(raw) : NULL;
 }
 
-char *volume_resolve_backing(const Volume *v)
-{
-        return name_below_target(v->pool, volume_backing(v));
-}
-
 size_t pool_dependents(const Pool *p, const char *volume, char ***ret)
 {
-        VolumeCursor cursor;
         size_t n = 0;
 
-        if (volume_table_backed(p->volumes) == 0)
-                return 0;
-        for (Volume *v = volume_table_first(p->volumes, NULL, &cursor); v;
-             v = volume_table_next(p->volumes, &cursor)) {
-                _cleanup_free_ char *base = volume_resolve_backing(v);
-
-                if (!streq_ptr(base, volume) || streq(v->name, volume))
-                        continue;
-                if (++n <= DEPENDENTS_MAX + 1) /* one more says that there are more */
-                        (void)strv_append(ret, v->name);
-        }
+        for (Volume *v = volume_table_dependents(p->volumes, volume); v && n <= DEPENDENTS_MAX;
+             v = volume_next_dependent(v))
+                if (!streq(v->name, volume) && strv_append(ret, v->name) >= 0)
+                        n++;
         return n;
 }
 

@@ -77,10 +77,10 @@ int pool_worker_configuration(const Pool *p, const char *job, Bag **ret);
 
 #define DEPENDENTS_MAX 1024u /* that go with one volume */
 
-/* How many volumes are backed by this one; the names of the first DEPENDENTS_MAX + 1 in *ret. */
+/* How many volumes are backed by this one, counted and named up to DEPENDENTS_MAX + 1. */
 size_t pool_dependents(const Pool *p, const char *volume, char ***ret);
 /* The (shown) name of the volume in this pool that a path as a caller writes it means, absolute or relative to the
  * target; NULL: it is not below the target. New string. */
 char *pool_resolve_path(const Pool *p, const char *path);
-/* The same for the backing file of a volume, whose path is escaped already as records are. */
-char *volume_resolve_backing(const Volume *v);
+/* The same for the backing file of a volume's record, which is escaped already. */
+char *pool_resolve_record(const Pool *p, const char *backing);

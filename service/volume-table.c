@@ -3,6 +3,7 @@
  * moves at most one block, and walking in order from any name needs no extra index. */
 #include "volume-table.h"
 
+#include "pool.h"
 #include "util/macro.h"
 
 #define BLOCK_MAX 512u
@@ -20,23 +21,37 @@ typedef struct Owner {
 struct VolumeTable {
         Pool *pool;
         Block **blocks; /* none is empty */
-        size_t n_blocks, n_volumes, n_backed;
+        size_t n_blocks, n_volumes;
         Owner *owners;
         size_t n_owners;
+        Hashmap *bases; /* name -> VolumeBase */
 };
 
 VolumeTable *volume_table_new(Pool *pool)
 {
         VolumeTable *t = calloc(1, sizeof(*t));
 
-        if (t)
-                t->pool = pool;
+        if (!t)
+                return NULL;
+        t->pool = pool;
+        t->bases = hashmap_new();
+        if (!t->bases) {
+                free(t);
+                return NULL;
+        }
         return t;
 }
 
-static void volume_free(Volume *v)
+static void extra_free(VolumeTable *t, VolumeExtra *x)
 {
-        free(v->extra);
+        if (x)
+                volume_base_release(t->bases, x->link.base);
+        free(x);
+}
+
+static void volume_free(VolumeTable *t, Volume *v)
+{
+        extra_free(t, v->extra);
         free(v);
 }
 
@@ -48,7 +63,7 @@ size_t volume_table_shed(VolumeTable *t, size_t n)
                 Block *b = t->blocks[--t->n_blocks];
 
                 for (size_t i = 0; i < b->n; i++)
-                        volume_free(b->volumes[i]);
+                        volume_free(t, b->volumes[i]);
                 t->n_volumes -= b->n;
                 free(b);
         }
@@ -62,12 +77,8 @@ void volume_table_free(VolumeTable *t)
         (void)volume_table_shed(t, t->n_volumes);
         free(t->blocks);
         free(t->owners);
+        hashmap_free(t->bases);
         free(t);
-}
-
-size_t volume_table_backed(const VolumeTable *t)
-{
-        return t->n_backed;
 }
 
 size_t volume_table_size(const VolumeTable *t)
@@ -223,13 +234,15 @@ static int reserve_owner(VolumeTable *t, uid_t uid)
         return 0;
 }
 
-/* Keeps the sums that are asked for often. */
-static void account(VolumeTable *t, const Volume *v, bool add)
+/* Keeps the sums and lists that are asked for often. */
+static void account(VolumeTable *t, Volume *v, bool add)
 {
         Owner *o = v->creator == UINT32_MAX ? NULL : find_owner(t, v->creator);
 
-        if (volume_backing(v))
-                t->n_backed += add ? 1 : -1;
+        if (add)
+                volume_base_add(v);
+        else
+                volume_base_remove(v);
         if (!o)
                 return;
         if (add)
@@ -251,7 +264,24 @@ uint64_t volume_charge(const Volume *v)
 
 const char *volume_backing(const Volume *v)
 {
-        return v->extra && *v->extra ? v->extra : NULL;
+        return v->extra && *v->extra->text ? v->extra->text : NULL;
+}
+
+VolumeLink *volume_link(Volume *v)
+{
+        return v->extra ? &v->extra->link : NULL;
+}
+
+Volume *volume_table_dependents(const VolumeTable *t, const char *name)
+{
+        const VolumeBase *b = hashmap_get(t->bases, name);
+
+        return b ? b->first : NULL;
+}
+
+Volume *volume_next_dependent(const Volume *v)
+{
+        return v->extra->link.next;
 }
 
 const char *volume_error(const Volume *v)
@@ -260,7 +290,7 @@ const char *volume_error(const Volume *v)
 
         if (!v->extra)
                 return NULL;
-        error = v->extra + strlen(v->extra) + 1;
+        error = v->extra->text + strlen(v->extra->text) + 1;
         return *error ? error : NULL;
 }
 
@@ -296,28 +326,40 @@ static bool same(const Volume *v, const VolumeInfo *i)
                streq_ptr(volume_error(v), i->error);
 }
 
-/* "backing\0error\0" in one allocation; NULL where there is neither, as nearly always. */
-static int make_extra(const VolumeInfo *i, char **ret)
+/* What the backing file of a record is among the volumes of this pool. */
+static int hold_base(VolumeTable *t, const char *backing, VolumeBase **ret)
+{
+        _cleanup_free_ char *base = t->pool && backing ? pool_resolve_record(t->pool, backing) : NULL;
+
+        return base ? volume_base_hold(t->bases, base, ret) : 0;
+}
+
+/* In one allocation; NULL where there is neither backing file nor error, as nearly always. */
+static int make_extra(VolumeTable *t, const VolumeInfo *i, VolumeExtra **ret)
 {
         size_t n_backing = strlen(i->backing ?: ""), n_error = strlen(i->error ?: "");
-        char *extra;
+        VolumeExtra *x;
 
         if (n_backing + n_error == 0) {
                 *ret = NULL;
                 return 0;
         }
-        extra = malloc(n_backing + n_error + 2);
-        if (!extra)
+        x = calloc(1, sizeof(*x) + n_backing + n_error + 2);
+        if (!x)
                 return -ENOMEM;
-        memcpy(extra, i->backing ?: "", n_backing + 1);
-        memcpy(extra + n_backing + 1, i->error ?: "", n_error + 1);
-        *ret = extra;
+        if (hold_base(t, i->backing, &x->link.base) < 0) {
+                free(x);
+                return -ENOMEM;
+        }
+        memcpy(x->text, i->backing ?: "", n_backing + 1);
+        memcpy(x->text + n_backing + 1, i->error ?: "", n_error + 1);
+        *ret = x;
         return 0;
 }
 
-static void fill(Volume *v, const VolumeInfo *i, char *extra, uint64_t generation)
+static void fill(VolumeTable *t, Volume *v, const VolumeInfo *i, VolumeExtra *extra, uint64_t generation)
 {
-        free(v->extra);
+        extra_free(t, v->extra);
         v->extra = extra;
         v->generation = generation;
         v->type = i->type;
@@ -335,10 +377,28 @@ static void fill(Volume *v, const VolumeInfo *i, char *extra, uint64_t generatio
         v->mode = i->mode;
 }
 
+static int add_record(VolumeTable *t, const char *name, size_t block, size_t index, Volume **ret)
+{
+        Volume *v = calloc(1, sizeof(*v) + strlen(name) + 1);
+        int r;
+
+        if (!v)
+                return -ENOMEM;
+        v->pool = t->pool;
+        memcpy(v->name, name, strlen(name) + 1);
+        r = insert(t, v, block, index);
+        if (r < 0) {
+                free(v);
+                return r;
+        }
+        *ret = v;
+        return 0;
+}
+
 int volume_table_put(VolumeTable *t, const VolumeInfo *info, uint64_t generation, Volume **ret,
                      bool *ret_added, bool *ret_changed)
 {
-        _cleanup_free_ char *extra = NULL;
+        VolumeExtra *extra;
         size_t block, index;
         Volume **slot = find_slot(t, info->name, &block, &index), *v = slot ? *slot : NULL;
         bool added = !v;
@@ -350,26 +410,19 @@ int volume_table_put(VolumeTable *t, const VolumeInfo *info, uint64_t generation
                 return 0;
         }
 
-        r = make_extra(info, &extra);
+        r = make_extra(t, info, &extra);
         if (r < 0)
                 return r;
         r = reserve_owner(t, info->creator);
-        if (r < 0)
+        if (r >= 0 && added)
+                r = add_record(t, info->name, block, index, &v);
+        if (r < 0) {
+                extra_free(t, extra);
                 return r;
-        if (added) {
-                v = calloc(1, sizeof(*v) + strlen(info->name) + 1);
-                if (!v)
-                        return -ENOMEM;
-                v->pool = t->pool;
-                memcpy(v->name, info->name, strlen(info->name) + 1);
-                r = insert(t, v, block, index);
-                if (r < 0) {
-                        free(v);
-                        return r;
-                }
-        } else
+        }
+        if (!added)
                 account(t, v, false);
-        fill(v, info, TAKE_PTR(extra), generation);
+        fill(t, v, info, extra, generation);
         account(t, v, true);
 
         *ret = v;
@@ -387,7 +440,7 @@ bool volume_table_remove(VolumeTable *t, const char *name)
         if (!slot)
                 return false;
         account(t, *slot, false);
-        volume_free(*slot);
+        volume_free(t, *slot);
         b = t->blocks[block];
         memmove(b->volumes + index, b->volumes + index + 1, (b->n - index - 1) * sizeof(Volume *));
         t->n_volumes--;

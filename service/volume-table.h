@@ -3,22 +3,29 @@
 #pragma once
 
 #include "util/volume-info.h"
+#include "volume-bases.h"
 
 typedef struct Pool Pool;
 
+/* What few volumes have. */
+typedef struct VolumeExtra {
+        VolumeLink link;
+        char text[]; /* "backing\0error\0" */
+} VolumeExtra;
+
 /* One volume as the daemon holds it. Under 250 bytes with its name, so that 100,000 cost some 20 MB. */
-typedef struct Volume {
+struct Volume {
         Pool *pool;
         uint64_t generation; /* of the pool, when this record last changed */
         uint64_t capacity, allocation, physical, mtime_usec;
         uint32_t creator, uid, gid;
-        char *extra; /* NULL, or "backing\0error\0" */
+        VolumeExtra *extra; /* mostly NULL */
         uint16_t mode;
         uint8_t type, format, detected, backing_format;
         uint8_t flags;
         uint8_t scan; /* number of the last full scan that saw it */
         char name[];
-} Volume;
+};
 
 typedef struct VolumeTable VolumeTable;
 
@@ -52,8 +59,11 @@ Volume *volume_table_previous(const VolumeTable *t, VolumeCursor *cursor);
  */
 uint64_t volume_table_owned(const VolumeTable *t, uid_t uid);
 
-/* How many volumes have a backing file at all. */
-size_t volume_table_backed(const VolumeTable *t);
+/* The volumes whose backing file is the volume of that name, in no order: the first, NULL: none, then
+ * volume_next_dependent(). Good until the table changes. */
+Volume *volume_table_dependents(const VolumeTable *t, const char *name);
+Volume *volume_next_dependent(const Volume *v);
+VolumeLink *volume_link(Volume *v); /* NULL: it has none */
 
 const char *volume_backing(const Volume *v);           /* NULL: none */
 const char *volume_error(const Volume *v);             /* NULL: none */

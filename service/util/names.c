@@ -213,6 +213,32 @@ char *path_clean(const char *path)
         return clean;
 }
 
+char *path_absolute(const char *directory, const char *path)
+{
+        const char *const parts[] = { *path == '/' ? "" : directory, path };
+        char *absolute = malloc(strlen(directory) + strlen(path) + 3), *out = absolute;
+
+        if (!absolute)
+                return NULL;
+        FOREACH_ELEMENT (part, parts)
+                for (const char *p = *part + strspn(*part, "/"); *p; p += strspn(p, "/")) {
+                        size_t n = strcspn(p, "/");
+
+                        if (n == 2 && memcmp(p, "..", 2) == 0)
+                                while (out > absolute && *--out != '/')
+                                        ;
+                        else if (n != 1 || *p != '.') {
+                                *out++ = '/';
+                                out = mempcpy(out, p, n);
+                        }
+                        p += n;
+                }
+        if (out == absolute)
+                *out++ = '/';
+        *out = '\0';
+        return absolute;
+}
+
 bool path_is_below(const char *path, const char *root)
 {
         if ((*path == '/') != (*root == '/'))

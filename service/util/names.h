@@ -33,9 +33,12 @@ int uuid_normalise(const char *text, char ret[37]);
 void uuid_generate_text(char ret[37]); /* random, RFC 4122 version 4 */
 
 /* Path clean-up as libvirt does it: repeated '/' collapsed, one trailing '/' dropped, a leading exact "//"
- * kept,
- * "." and ".." left alone. NULL: out of memory. */
+ * kept, "." and ".." left alone. NULL: out of memory. */
 char *path_clean(const char *path);
+
+/* The absolute path that `path` means in `directory`, which is absolute: by its words only, so "." and ".." are
+ * taken out as if there were no symbolic links. NULL: out of memory. */
+char *path_absolute(const char *directory, const char *path);
 
 /* True when `path` equals `root` or lies below it, compared by whole components of the cleaned paths. */
 bool path_is_below(const char *path, const char *root);

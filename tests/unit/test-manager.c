@@ -24,7 +24,8 @@ static int define(Definition *d, bool transient, Error *e)
 
 static void identity(void)
 {
-        static const char *const overlaps[] = { "/srv/one", "/srv/one/below/it", "/srv" };
+        static const char *const overlaps[] = { "/srv/one", "/srv/one/below/it", "/srv", "//srv/one",
+                                                "/srv/two/../one/./" };
         _cleanup_error_ Error e = ERROR_NULL;
         char uuid[37];
         Definition *d;

@@ -171,6 +171,32 @@ static void paths(void)
         }
 }
 
+static void absolute_paths(void)
+{
+        static const struct {
+                const char *directory, *path, *absolute;
+        } cases[] = {
+                { "/pool", "base", "/pool/base" },
+                { "/pool/", "./base", "/pool/base" },
+                { "/pool", "../pool/./base", "/pool/base" },
+                { "//pool", "sub/../base", "/pool/base" },
+                { "/pool", "/other//base/", "/other/base" },
+                { "/pool", "//pool/.../base", "/pool/.../base" },
+                { "/pool", "../../../etc/x", "/etc/x" },
+                { "/pool", "..", "/" },
+                { "/pool", "", "/pool" },
+                { "/pool", ".", "/pool" },
+                { "/", "a..b", "/a..b" },
+                { "/", "/", "/" },
+        };
+
+        FOREACH_ELEMENT (c, cases) {
+                _cleanup_free_ char *absolute = path_absolute(c->directory, c->path);
+
+                CHECK_STREQ(absolute, c->absolute);
+        }
+}
+
 static void below(void)
 {
         CHECK(path_is_below("/srv/images/a", "/srv/images"));
@@ -196,6 +222,7 @@ int main(void)
         RUN(bad_escapes);
         RUN(uuids);
         RUN(paths);
+        RUN(absolute_paths);
         RUN(below);
         return 0;
 }

@@ -115,7 +115,6 @@ static void names_and_sizes(void)
         refused(create, NULL, NULL, ERROR_INVALID_ARGS);
         refused(create, "backing.path", "nobody", ERROR_NO_SUCH_VOLUME);
         refused(create, "backing.path", "/etc/shadow", ERROR_NO_SUCH_VOLUME);
-        refused(create, "backing.path", "../p/v", ERROR_NO_SUCH_VOLUME);
         create.capacity = 1;
         refused(create, "format", "qcow2", ERROR_NOT_SUPPORTED);
         refused(create, "format", "none", ERROR_INVALID_ARGS);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "volume-table.h"
 
+#include "pool.h"
 #include "test.h"
 
 static VolumeInfo info(const char *name, uint64_t capacity)
@@ -44,13 +45,11 @@ static void case_put_tells_what_happened(void)
         put(t, &a, false, true);
         a.backing = "base";
         put(t, &a, false, true);
-        CHECK_EQ(volume_table_backed(t), 1);
         CHECK_STREQ(volume_backing(volume_table_get(t, "a")), "base");
         CHECK_STREQ(volume_error(volume_table_get(t, "a")), NULL);
         a.backing = NULL;
         a.error = "broken";
         put(t, &a, false, true);
-        CHECK_EQ(volume_table_backed(t), 0);
         CHECK_STREQ(volume_backing(volume_table_get(t, "a")), NULL);
         CHECK_STREQ(volume_error(volume_table_get(t, "a")), "broken");
         CHECK_EQ(volume_table_size(t), 1);
@@ -153,8 +152,74 @@ static void case_shed_frees_in_slices(void)
         CHECK_EQ(volume_table_shed(t, 10000), 0);
 }
 
+/* How many volumes stand on the base, and that `one` (NULL: none) is among them. */
+static unsigned dependents(const VolumeTable *t, const char *base, const char *one)
+{
+        unsigned n = 0;
+        bool found = !one;
+
+        for (Volume *v = volume_table_dependents(t, base); v; v = volume_next_dependent(v)) {
+                n++;
+                found = found || streq(v->name, one);
+        }
+        CHECK(found);
+        return n;
+}
+
+static void put_backed(VolumeTable *t, const char *name, const char *backing)
+{
+        VolumeInfo i = info(name, 1);
+        bool added, changed;
+        Volume *v;
+
+        i.backing = backing;
+        CHECK_OK(volume_table_put(t, &i, 7, &v, &added, &changed));
+}
+
+static void case_dependents(void)
+{
+        _cleanup_bag_ Bag *options = bag_new();
+        Definition definition = { .options = options };
+        Pool pool = { .definition = &definition };
+        VolumeTable *t = volume_table_new(&pool);
+        char name[16];
+
+        CHECK_OK(bag_set_string(options, "target.path", "/pool"));
+        put_backed(t, "a", "/pool/base");
+        put_backed(t, "b", "base");
+        put_backed(t, "c", "/pool//./base");
+        put_backed(t, "d", "/elsewhere/base");
+        put_backed(t, "e", "sub/base");
+        put_backed(t, "f", NULL);
+        CHECK_EQ(dependents(t, "base", "b"), 3);
+        CHECK_EQ(dependents(t, "none", NULL), 0);
+        put_backed(t, "b", "/pool/base"); /* other words for the same */
+        CHECK_EQ(dependents(t, "base", "b"), 3);
+        put_backed(t, "b", "a");
+        CHECK_EQ(dependents(t, "base", "c"), 2);
+        CHECK_EQ(dependents(t, "a", "b"), 1);
+        put_backed(t, "b", NULL);
+        CHECK_EQ(dependents(t, "a", NULL), 0);
+        CHECK(volume_table_remove(t, "c")); /* the middle, the first and the last of a list */
+        put_backed(t, "g", "base");
+        put_backed(t, "h", "base");
+        CHECK_EQ(dependents(t, "base", "g"), 3);
+        CHECK(volume_table_remove(t, "g"));
+        CHECK_EQ(dependents(t, "base", "a"), 2);
+        CHECK(volume_table_remove(t, "h"));
+        CHECK(volume_table_remove(t, "a"));
+        CHECK_EQ(dependents(t, "base", NULL), 0);
+        for (unsigned i = 0; i < 1000; i++) {
+                snprintf(name, sizeof(name), "v%u", i);
+                put_backed(t, name, i % 2 ? "one" : "two");
+        }
+        CHECK_EQ(dependents(t, "one", "v999"), 500);
+        volume_table_free(t);
+}
+
 int main(void)
 {
+        RUN(case_dependents);
         RUN(case_put_tells_what_happened);
         RUN(case_order_holds_both_ways);
         RUN(case_walk_begins_at_any_name);
