@@ -24,7 +24,7 @@ typedef struct JobRun {
 
         Bag *args;
         uint32_t creator; /* of the volume, for a clone of its source, when polkit said yes */
-        uint64_t charge; /* bytes it takes from the caller's quota while under way */
+        uint64_t charge;  /* bytes it takes from the caller's quota while under way */
         JobStep steps[JOB_STEPS_MAX];
         size_t n_steps, step;
         Worker *worker;
@@ -36,6 +36,8 @@ typedef struct JobRun {
         job_event_t listener;
         void *listener_data;
         sd_event_source *ready_timer, *watchdog;
+        sd_event_source *sweep; /* while what a scan did not tell of is dropped */
+        Bag *scanned;           /* the scan's result until then */
         uint64_t finished_usec; /* monotonic */
 } JobRun;
 
@@ -53,6 +55,9 @@ uint64_t queue_charged(const JobQueue *q, const Pool *p, uid_t uid);
 bool queue_pool_waits_for(const JobQueue *q, const Pool *p,
                           Operation o); /* such a job is there that has not begun */
 bool queue_pool_has_jobs(const JobQueue *q, const Pool *p);
+
+/* plan.c: the steps, of j->run->args. */
+int job_plan(Job *j, const Pool *p);
 
 /* run.c */
 void run_start(Job *j);

@@ -120,6 +120,8 @@ void job_free(Job *j)
                 }
                 sd_event_source_disable_unref(j->run->ready_timer);
                 sd_event_source_disable_unref(j->run->watchdog);
+                sd_event_source_disable_unref(j->run->sweep);
+                bag_free(j->run->scanned);
                 for (size_t i = 0; i < j->run->n_steps; i++)
                         bag_free(j->run->steps[i].args);
                 bag_free(j->run->args);

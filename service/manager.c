@@ -206,6 +206,21 @@ static int check_identity(Manager *m, const Definition *d, const Pool *same, Err
         return 0;
 }
 
+int manager_set_identity(Manager *m, Pool *p, const char *identity, Error *e)
+{
+        const char *name;
+        Pool *other;
+
+        HASHMAP_FOREACH (name, other, m->pools)
+                if (other != p && identity && streq_ptr(other->identity, identity))
+                        return error_set(e, ERROR_DUPLICATE_SOURCE,
+                                         "%s is the directory of pool %s by another name; choose another "
+                                         "one for pool %s",
+                                         pool_target(p) ?: "It", pool_name(other), pool_name(p));
+        return free_and_strdup(&p->identity, identity) < 0 ? error_set(e, ERROR_NO_MEMORY, "out of memory")
+                                                           : 0;
+}
+
 static int save(Manager *m, const Pool *p, const Definition *d, Error *e)
 {
         StoredPool stored = { .definition = (Definition *)d, .autostart = p->autostart };
@@ -379,6 +394,7 @@ void manager_pool_went_down(Manager *m, Pool *p)
 
         if (directory)
                 (void)store_remove(directory, pool_name(p), NULL);
+        (void)manager_set_identity(m, p, NULL, NULL);
         if (!p->persistent) {
                 definition_free(update);
                 remove_pool(m, p);

@@ -108,5 +108,8 @@ void manager_count_volumes(Manager *m, ssize_t delta);
 void manager_remember_active(Manager *m, Pool *p);
 /* The pool is down: its waiting definition becomes live; a transient pool is removed (p is void then). */
 void manager_pool_went_down(Manager *m, Pool *p);
+/* Remembers what the pool's source really is (identity NULL: nothing any more). DuplicateSource while another pool that is
+ * up has the same by another name. */
+int manager_set_identity(Manager *m, Pool *p, const char *identity, Error *e);
 /* Checks a new job may be taken at all. */
 int manager_check_accepting(const Manager *m, Error *e);

@@ -38,7 +38,8 @@ Pool *pool_new(Manager *m, Definition *definition, const BackendInfo *backend)
         }
         *p = (Pool){ .manager = m, .definition = definition, .backend = backend, .snapshot = -EBADF };
         p->volumes = volume_table_new(p);
-        if (!p->volumes || session_new(p, &p->session) < 0) {
+        p->unscanned = hashmap_new();
+        if (!p->volumes || !p->unscanned || session_new(p, &p->session) < 0) {
                 pool_free(p);
                 return NULL;
         }
@@ -60,6 +61,8 @@ void pool_free(Pool *p)
         definition_free(p->update);
         error_done(&p->error);
         safe_close(p->snapshot);
+        hashmap_free(p->unscanned);
+        free(p->identity);
         free(p);
 }
 
@@ -174,17 +177,6 @@ char *pool_resolve_path(const Pool *p, const char *path)
         _cleanup_free_ char *raw = pool_resolve_record(p, path);
 
         return raw ? name_escape(raw) : NULL;
-}
-
-size_t pool_dependents(const Pool *p, const char *volume, char ***ret)
-{
-        size_t n = 0;
-
-        for (Volume *v = volume_table_dependents(p->volumes, volume); v && n <= DEPENDENTS_MAX;
-             v = volume_next_dependent(v))
-                if (!streq(v->name, volume) && strv_append(ret, v->name) >= 0)
-                        n++;
-        return n;
 }
 
 void pool_tell_changed(Pool *p)

@@ -37,7 +37,9 @@ struct Pool {
         struct Watcher *watcher;                  /* watcher.c: news from outside */
         struct Recovery *recovery;                /* recovery.c: back-off */
         int snapshot;            /* what the last refresh saw, for the next one; -EBADF: none */
-        uint8_t scan; /* number of the last full scan */
+        uint8_t scan; /* number of the last scan */
+        char *identity; /* what its source really is, as the worker that started it found; NULL: not up, or not known */
+        Hashmap *unscanned; /* names that came since the last scan began: its snapshot does not know them */
         struct ScanGuard *guard; /* refresh.c: changes made while a refresh runs */
 };
 
@@ -75,10 +77,6 @@ void pool_tell_changed(Pool *p);
 /* Arguments of the first call on every worker of this pool; `job` marks what it makes. */
 int pool_worker_configuration(const Pool *p, const char *job, Bag **ret);
 
-#define DEPENDENTS_MAX 1024u /* that go with one volume */
-
-/* How many volumes are backed by this one, counted and named up to DEPENDENTS_MAX + 1. */
-size_t pool_dependents(const Pool *p, const char *volume, char ***ret);
 /* The (shown) name of the volume in this pool that a path as a caller writes it means, absolute or relative to the
  * target; NULL: it is not below the target. New string. */
 char *pool_resolve_path(const Pool *p, const char *path);

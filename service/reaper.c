@@ -9,9 +9,9 @@ static int on_turn(sd_event_source *s, void *userdata)
 {
         VolumeTable *t = userdata;
 
-        if (volume_table_shed(t, SLICE) > 0)
-                return 0;
-        (void)sd_event_source_set_floating(s, false); /* the last reference: ends in free_rest() */
+        if (volume_table_shed(t, SLICE) == 0)
+                (void)sd_event_source_set_floating(s, false); /* the last reference: ends in free_rest() */
+        /* Each time, as giving back all at once takes milliseconds. */
         (void)malloc_trim(0);
         return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "refresh.h"
 
+#include <malloc.h>
 #include <sys/inotify.h>
 
 #include "reaper.h"
@@ -10,15 +11,19 @@
 
 /* Lives while a scan runs. */
 typedef struct ScanGuard {
-        uint64_t start;   /* generation when the scan began: newer records know better than the scan */
-        Hashmap *removed; /* names that operations removed meanwhile: the scan may have seen them before */
-        char **recheck;   /* names that the scan and an operation tell different things of */
-        size_t n_told;    /* differences told one by one so far */
-        bool reset;       /* too many: one reset at the end */
-        bool full;        /* no snapshot to differ from */
-        bool known;       /* there were volumes before it */
-        bool touched;     /* operations changed something meanwhile */
+        char *swept;        /* the name up to which unseen ones were dropped at the end, NULL: none yet */
+        uint64_t start;     /* generation when the scan began: newer records know better than the scan */
+        Hashmap *removed;   /* names that operations removed meanwhile: the scan may have seen them before */
+        char **recheck;     /* names that the scan and an operation tell different things of */
+        size_t n_told;      /* differences told one by one so far */
+        bool reset;         /* too many: one reset at the end */
+        bool full;          /* no snapshot to differ from */
+        bool known;         /* there were volumes before it */
+        bool touched;       /* operations changed something meanwhile */
+        Hashmap *unscanned; /* names that its snapshot does not know: it can not tell that they went */
 } ScanGuard;
+
+#define UNSCANNED_MAX 4096u /* beyond, the next scan starts from nothing */
 
 static void tell_added(Pool *p, Volume *v)
 {
@@ -72,6 +77,13 @@ static bool scan_tells(ScanGuard *g)
         return !g->reset;
 }
 
+static void note_unscanned(Pool *p, const char *name)
+{
+        if (hashmap_size(p->unscanned) < UNSCANNED_MAX && hashmap_put(p->unscanned, name, p) != -ENOMEM)
+                return;
+        p->snapshot = safe_close(p->snapshot);
+}
+
 static void put(Pool *p, const VolumeInfo *info, ScanGuard *scan)
 {
         bool added, changed;
@@ -85,6 +97,8 @@ static void put(Pool *p, const VolumeInfo *info, ScanGuard *scan)
         p->generation++;
         if (added)
                 manager_count_volumes(p->manager, 1);
+        if (added && !scan)
+                note_unscanned(p, v->name);
         if (!scan_tells(scan))
                 return;
         if (added)
@@ -145,6 +159,24 @@ void pool_space_seen(Pool *p, const Bag *result)
         tell_pool(p);
 }
 
+static void guard_free(ScanGuard *g)
+{
+        hashmap_free(g->removed);
+        hashmap_free(g->unscanned);
+        strv_free(g->recheck);
+        free(g->swept);
+        free(g);
+}
+
+/* Names that come from now on are the business of the next scan. */
+static void swap_unscanned(Pool *p, ScanGuard *g)
+{
+        Hashmap *before = p->unscanned;
+
+        p->unscanned = g->unscanned;
+        g->unscanned = before;
+}
+
 int refresh_begin(Pool *p, bool full)
 {
         ScanGuard *g = calloc(1, sizeof(*g));
@@ -153,15 +185,16 @@ int refresh_begin(Pool *p, bool full)
                 return -ENOMEM;
         g->start = p->generation;
         g->removed = hashmap_new();
-        if (!g->removed) {
-                free(g);
+        g->unscanned = hashmap_new();
+        if (!g->removed || !g->unscanned) {
+                guard_free(g);
                 return -ENOMEM;
         }
         refresh_abort(p);
         g->full = full;
         g->known = volume_table_size(p->volumes) > 0;
-        if (full)
-                p->scan++;
+        p->scan++;
+        swap_unscanned(p, g);
         p->guard = g;
         p->refreshing = true;
         tell_pool(p);
@@ -195,32 +228,37 @@ void refresh_vanished(Pool *p, const char *name)
                 drop(p, name, p->guard);
 }
 
-/* What a full scan did not see, and no operation made meanwhile, is gone. */
-static void drop_unseen(Pool *p)
+/* What one call may do: so many volumes looked at, or dropped. */
+#define SWEEP_LOOKS 8192u
+#define SWEEP_DROPS 1024u
+
+/* Of the table's order the part up to the name p->guard->swept is done. */
+bool refresh_sweep(Pool *p)
 {
+        ScanGuard *g = p->guard;
+        unsigned n_looks = 0, n_drops = 0;
         VolumeCursor cursor;
-        Volume *v = volume_table_first(p->volumes, NULL, &cursor);
+        Volume *v;
 
-        while (v) {
-                _cleanup_free_ char *name = NULL;
-
-                if (v->scan == p->scan || v->generation > p->guard->start) {
+        if (!g->full || !g->known)
+                return true;
+        v = volume_table_first(p->volumes, g->swept, &cursor);
+        while (v && n_looks++ < SWEEP_LOOKS && n_drops < SWEEP_DROPS) {
+                if (free_and_strdup(&g->swept, v->name) < 0)
+                        return true;
+                /* It was seen, or an operation made it meanwhile. */
+                if (v->scan == p->scan || v->generation > g->start) {
                         v = volume_table_next(p->volumes, &cursor);
                         continue;
                 }
-                name = strdup(v->name);
-                if (!name)
-                        return;
-                drop(p, name, p->guard);
-                v = volume_table_first(p->volumes, name, &cursor);
+                drop(p, g->swept, g);
+                n_drops++;
+                v = volume_table_first(p->volumes, g->swept, &cursor);
         }
-}
-
-static void guard_free(ScanGuard *g)
-{
-        hashmap_free(g->removed);
-        strv_free(g->recheck);
-        free(g);
+        /* Giving all of it back at the end takes milliseconds. */
+        if (n_drops == SWEEP_DROPS)
+                (void)malloc_trim(0);
+        return !v;
 }
 
 void refresh_abort(Pool *p)
@@ -238,16 +276,35 @@ void refresh_abort(Pool *p)
         p->snapshot = safe_close(p->snapshot);
 }
 
+/* A scan that only differs from its snapshot cannot say that a volume went which came after that. */
+static void recheck_unscanned(Pool *p)
+{
+        const char *name;
+        void *value;
+
+        HASHMAP_FOREACH (name, value, p->guard->unscanned) {
+                const Volume *v = volume_table_get(p->volumes, name);
+
+                if (v && v->scan != p->scan)
+                        (void)strv_append(&p->guard->recheck, name);
+        }
+}
+
 void refresh_end(Pool *p, Bag *result)
 {
-        char **recheck = p->guard ? TAKE_PTR(p->guard->recheck) : NULL;
+        char **recheck = NULL;
 
-        if (p->guard && p->guard->full && p->guard->known)
-                drop_unseen(p);
+        if (p->guard) {
+                if (!p->guard->full)
+                        recheck_unscanned(p);
+                recheck = TAKE_PTR(p->guard->recheck);
+        }
         safe_close(p->snapshot);
         p->snapshot = -EBADF;
         refresh_abort(p);
         p->snapshot = bag_take_fd(result, "snapshot");
+        if (hashmap_size(p->unscanned) >= UNSCANNED_MAX)
+                p->snapshot = safe_close(p->snapshot);
         p->last_refresh_usec = now_usec(CLOCK_REALTIME);
         pool_space_seen(p, result);
         tell_pool(p);

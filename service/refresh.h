@@ -15,6 +15,8 @@ int refresh_begin(Pool *p,
                   bool full); /* full: it tells of everything, so what it does not tell of is gone */
 void refresh_volume(Pool *p, const VolumeInfo *v);
 void refresh_vanished(Pool *p, const char *name);
+/* After the last word of a scan: drops what a full one did not tell of, some at each call; true: all of it. */
+bool refresh_sweep(Pool *p);
 /* Takes the snapshot for the next scan out of the result; looks again at what changed under the scan. */
 void refresh_end(Pool *p, Bag *result);
 void refresh_abort(Pool *p);

@@ -352,14 +352,12 @@ static int find_volume(const Request *r, Volume **ret, Error *e)
 
 int request_check_shrink(const Pool *p, const char *volume, Error *e)
 {
-        _cleanup_strv_ char **names = NULL;
-        size_t n = pool_dependents(p, volume, &names);
+        const Volume *v = volume_table_dependents(p->volumes, volume);
 
-        if (n == 0)
+        if (!v)
                 return 0;
-        return error_set(e, ERROR_IN_USE,
-                         "Volume %s cannot shrink while it backs %zu other%s, %s first of all", volume, n,
-                         n == 1 ? "" : "s", names ? names[0] : "one");
+        return error_set(e, ERROR_IN_USE, "Volume %s cannot shrink while it backs others, %s for one",
+                         volume, v->name);
 }
 
 static int prepare_resize(const Request *r, Prepared *p, Error *e)
@@ -408,26 +406,30 @@ static int prepare_resize(const Request *r, Prepared *p, Error *e)
 
 /* Everything that would go with it, each behind the one that it stands on. Headers may lie, so a chain may
  * be a circle. */
-static int collect_dependents(const Pool *p, const char *volume, char ***list, Error *e)
+static int collect_dependents(const Pool *p, const char *volume, char ***ret, Error *e)
 {
+        _cleanup_strv_ char **list = calloc(DEPENDENTS_MAX + 1, sizeof(*list));
+        _cleanup_(hashmap_freep) Hashmap *seen = hashmap_new();
         const char *base = volume;
+        size_t n = 0;
 
-        for (size_t next = 0; base; next++) {
-                _cleanup_strv_ char **direct = NULL;
-
-                (void)pool_dependents(p, base, &direct);
-                for (char **i = direct; i && *i; i++) {
-                        if (streq(*i, volume) || strv_contains(*list, *i))
+        if (!list || !seen)
+                return out_of_memory(e);
+        for (size_t next = 0; base; base = list[next++])
+                for (Volume *v = volume_table_dependents(p->volumes, base); v;
+                     v = volume_next_dependent(v)) {
+                        if (streq(v->name, volume) || hashmap_get(seen, v->name))
                                 continue;
-                        if (strv_length(*list) >= DEPENDENTS_MAX)
+                        if (n == DEPENDENTS_MAX)
                                 return error_set(e, ERROR_LIMITS_EXCEEDED,
                                                  "More than %u volumes are backed by %s; delete some first",
                                                  DEPENDENTS_MAX, volume);
-                        if (strv_append(list, *i) < 0)
+                        if (hashmap_put(seen, v->name, v) < 0 || !(list[n] = strdup(v->name)))
                                 return out_of_memory(e);
+                        n++;
                 }
-                base = *list ? (*list)[next] : NULL;
-        }
+        if (n > 0)
+                *ret = TAKE_PTR(list);
         return 0;
 }
 

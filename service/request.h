@@ -6,6 +6,8 @@
 #include "job.h"
 #include "pool.h"
 
+#define DEPENDENTS_MAX 1024u /* volumes that go with one that is deleted */
+
 typedef struct Request {
         Operation operation;
         Pool *pool;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Runs one job: as a short operation of its pool's session, or step by step in a worker of its own; and what
  * its end means for the pool. */
-#include <fcntl.h>
 #include <inttypes.h>
 
 #include "job-run.h"
@@ -14,12 +13,6 @@
 #include "util/object-path.h"
 #include "watcher.h"
 
-static const char *const step_operations[_OPERATION_MAX] = {
-        [OPERATION_VOLUME_CREATE] = "create",      [OPERATION_VOLUME_CLONE] = "clone",
-        [OPERATION_VOLUME_RESIZE] = "resize",      [OPERATION_VOLUME_DELETE] = "remove",
-        [OPERATION_VOLUME_SET_FORMAT] = "declare", [OPERATION_VOLUME_REFRESH] = "stat",
-};
-
 static Pool *job_pool(const Job *j)
 {
         return j->pool ? manager_pool(j->manager, j->pool) : NULL;
@@ -31,74 +24,6 @@ static bool is_bounded(Operation o)
 {
         return operation_is_pool_wide(o) || o == OPERATION_POOL_REFRESH || o == OPERATION_VOLUME_REFRESH ||
                o == OPERATION_DISCOVER;
-}
-
-static int add_step(Job *j, const char *operation, Bag *args)
-{
-        if (!args)
-                return -ENOMEM;
-        j->run->steps[j->run->n_steps++] = (JobStep){ operation, args };
-        return 0;
-}
-
-/* With what the last scan saw it tells only of differences. */
-static int add_refresh(Job *j, const Pool *p)
-{
-        Bag *args = bag_new();
-
-        if (args && p->snapshot >= 0)
-                (void)bag_set_fd(args, "snapshot", fcntl(p->snapshot, F_DUPFD_CLOEXEC, 3));
-        return add_step(j, "refresh", args);
-}
-
-static int plan_start(Job *j, Pool *p)
-{
-        int r = 0;
-
-        if (bag_get_bool(j->run->args, "build", false)) {
-                Bag *build = bag_new();
-
-                (void)bag_set_bool(build, "overwrite", bag_get_bool(j->run->args, "overwrite", false));
-                r = add_step(j, "build", build);
-        }
-        if (r >= 0)
-                r = add_step(j, "start", bag_new());
-        if (r >= 0)
-                r = add_step(j, "undo", bag_new());
-        if (r >= 0 && backend_has_feature(p->backend, "watch"))
-                r = add_step(j, "watch", bag_new());
-        if (r >= 0)
-                r = add_refresh(j, p);
-        return r;
-}
-
-static int plan(Job *j, Pool *p)
-{
-        switch (j->operation) {
-        case OPERATION_POOL_START:
-                return plan_start(j, p);
-        case OPERATION_POOL_STOP:
-                return add_step(j, "stop", TAKE_PTR(j->run->args));
-        case OPERATION_POOL_BUILD:
-                return add_step(j, "build", TAKE_PTR(j->run->args));
-        case OPERATION_POOL_DELETE:
-                return add_step(j, "delete", TAKE_PTR(j->run->args));
-        case OPERATION_POOL_REFRESH:
-                return add_refresh(j, p);
-        case OPERATION_DISCOVER:
-                return add_step(j, "discover", TAKE_PTR(j->run->args));
-        case OPERATION_VOLUME_CREATE:
-        case OPERATION_VOLUME_CLONE:
-        case OPERATION_VOLUME_RESIZE:
-        case OPERATION_VOLUME_DELETE:
-        case OPERATION_VOLUME_SET_FORMAT:
-        case OPERATION_VOLUME_REFRESH:
-                return add_step(j, step_operations[j->operation], TAKE_PTR(j->run->args));
-        case _OPERATION_MAX:
-        case _OPERATION_INVALID:
-                break;
-        }
-        return -EINVAL;
 }
 
 /* ---- the end ---- */
@@ -119,6 +44,13 @@ static int finish_result(const Job *j, Bag *result)
         return 0;
 }
 
+static void end_sweep(Job *j)
+{
+        j->run->sweep = sd_event_source_disable_unref(j->run->sweep);
+        bag_free(j->run->scanned);
+        j->run->scanned = NULL;
+}
+
 static void finish(Job *j, Bag *result, const Error *e)
 {
         Pool *p = job_pool(j);
@@ -130,6 +62,7 @@ static void finish(Job *j, Bag *result, const Error *e)
                 j->run->worker = NULL;
         }
         j->run->call = NULL;
+        end_sweep(j);
         settle_pool(j, e);
         if (result)
                 (void)finish_result(j, result);
@@ -266,6 +199,7 @@ static void undo(Job *j, const Error *crash)
         _cleanup_error_ Error e = ERROR_NULL;
         Pool *p = job_pool(j);
 
+        end_sweep(j);
         j->run->undoing = true;
         j->cancellable = false;
         j->error.kind = crash->kind;
@@ -302,11 +236,58 @@ static void on_worker_gone(const Error *e, void *userdata)
 
 static void next_step(Job *j);
 
+static void step_done(Job *j, const Bag *result)
+{
+        if (++j->run->step < j->run->n_steps)
+                next_step(j);
+        else
+                finish(j, bag_copy(result), NULL);
+}
+
+/* After a scan of everything: what it did not tell of goes, some at a turn. */
+static int on_sweep(sd_event_source *source, void *userdata)
+{
+        Job *j = userdata;
+        Pool *p = job_pool(j);
+        _cleanup_bag_ Bag *result = NULL;
+
+        if (!refresh_sweep(p))
+                return 0;
+        result = TAKE_PTR(j->run->scanned);
+        end_sweep(j);
+        refresh_end(p, result);
+        step_done(j, result);
+        return 0;
+}
+
+static void begin_sweep(Job *j, const Bag *result)
+{
+        JobRun *run = j->run;
+
+        run->scanned = bag_copy(result);
+        if (run->scanned && sd_event_add_defer(j->manager->event, &run->sweep, on_sweep, j) >= 0 &&
+            sd_event_source_set_enabled(run->sweep, SD_EVENT_ON) >= 0)
+                return;
+        fail(j, ERROR_NO_MEMORY, "out of memory");
+}
+
+/* What a step brought besides volumes. */
+static int take_step_result(Pool *p, const char *operation, Bag *result, Error *e)
+{
+        if (streq(operation, "watch"))
+                return watcher_start(p, bag_take_fd(result, "fd"), e);
+        pool_space_seen(p, result);
+        return streq(operation, "start")
+                       ? manager_set_identity(p->manager, p, bag_get_string(result, "identity"), e)
+                       : 0;
+}
+
 static void on_step(Bag *result, const Error *e, bool needs_job, void *userdata)
 {
         Job *j = userdata;
         JobStep *step = &j->run->steps[j->run->step];
         Pool *p = job_pool(j);
+        _cleanup_error_ Error failed = ERROR_NULL;
 
         /* What cannot be undone costs its volume, not the pool. */
         if (e && streq(step->operation, "undo"))
@@ -315,22 +296,14 @@ static void on_step(Bag *result, const Error *e, bool needs_job, void *userdata)
         else if (e) {
                 finish(j, NULL, e);
                 return;
+        } else if (p && streq(step->operation, "refresh")) {
+                begin_sweep(j, result);
+                return;
+        } else if (p && take_step_result(p, step->operation, result, &failed) < 0) {
+                finish(j, NULL, &failed);
+                return;
         }
-        if (p && streq(step->operation, "watch")) {
-                _cleanup_error_ Error watch = ERROR_NULL;
-
-                if (watcher_start(p, bag_take_fd(result, "fd"), &watch) < 0) {
-                        finish(j, NULL, &watch);
-                        return;
-                }
-        } else if (p && streq(step->operation, "refresh"))
-                refresh_end(p, result);
-        else if (p)
-                pool_space_seen(p, result);
-        if (++j->run->step < j->run->n_steps)
-                next_step(j);
-        else
-                finish(j, bag_copy(result), NULL);
+        step_done(j, result);
 }
 
 static void next_step(Job *j)
@@ -529,7 +502,7 @@ static int check_start(Job *j, Pool *p, Error *e)
         r = check_again(j, p, e);
         if (r < 0)
                 return r;
-        return plan(j, p) < 0 ? error_set(e, ERROR_NO_MEMORY, "out of memory") : 0;
+        return job_plan(j, p) < 0 ? error_set(e, ERROR_NO_MEMORY, "out of memory") : 0;
 }
 
 void run_start(Job *j)
@@ -553,7 +526,7 @@ void run_start(Job *j)
         if (j->operation == OPERATION_POOL_STOP)
                 pool_set_state(p, POOL_STOPPING, NULL);
         job_tell_changed(j);
-        if (step_operations[j->operation])
+        if (j->volume)
                 run_in_session(j, p);
         else
                 queue_want_slot(j);

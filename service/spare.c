@@ -44,6 +44,10 @@ int spare_take(Manager *m, const char *backend, const WorkerEvents *events, void
 {
         Spare *s = m->spare;
 
+        if (s && !worker_lives(s->worker)) {
+                spare_drop(m);
+                s = NULL;
+        }
         if (!s || !streq(s->backend, backend))
                 return worker_start(m, WORKER_JOB, backend, events, userdata, ret, e);
         worker_hand_over(s->worker, events, userdata);

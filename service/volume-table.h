@@ -23,7 +23,7 @@ struct Volume {
         uint16_t mode;
         uint8_t type, format, detected, backing_format;
         uint8_t flags;
-        uint8_t scan; /* number of the last full scan that saw it */
+        uint8_t scan; /* number of the last scan that told of it */
         char name[];
 };
 

@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/pidfd.h>
@@ -265,6 +266,13 @@ void worker_kill(Worker *w)
         (void)kill(-w->pid, SIGKILL);
         (void)pidfd_send_signal(w->pidfd, SIGKILL, NULL, 0);
         (void)arm(w, ABANDON_AFTER_USEC);
+}
+
+bool worker_lives(const Worker *w)
+{
+        struct pollfd ended = { .fd = w->pidfd, .events = POLLIN };
+
+        return poll(&ended, 1, 0) == 0;
 }
 
 void worker_hand_over(Worker *w, const WorkerEvents *events, void *userdata)

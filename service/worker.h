@@ -38,6 +38,8 @@ int worker_call(Worker *w, const char *operation, const char *volume, const Bag 
 /* Ends it: SIGTERM to its process group, SIGKILL after ManagerConfig.kill_usec, abandoned 2 s later. `gone`
  * tells the end. */
 void worker_cancel(Worker *w);
+/* Its process has not ended yet. */
+bool worker_lives(const Worker *w);
 /* Another owner hears of it from now on. Only before the first call. */
 void worker_hand_over(Worker *w, const WorkerEvents *events, void *userdata);
 /* At once SIGKILL. */
