@@ -13,9 +13,12 @@
  *   huge     tells of a volume with the largest   control  tells of a volume with a control byte in its name
  *            sizes there are                      garble   tells of volumes in words that are none
  *   endless  tells of ever more volumes           pipe     (watch) gives a pipe to watch
+ *   many     tells of 100,000 volumes, all but    none     (refresh) tells of none
+ *            the first backed by the first
  * A file that begins with "backing:PATH" and a line end is a volume with that backing file. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -76,9 +79,10 @@ static int tell_lies(Ctx *c)
         return 0;
 }
 
-static int tell_name(Ctx *c, const char *name, uint64_t size)
+static int tell_name(Ctx *c, const char *name, uint64_t size, const char *backing)
 {
         const VolumeInfo v = { .name = name,
+                               .backing = backing,
                                .type = VOLUME_FILE,
                                .format = FORMAT_RAW,
                                .detected = FORMAT_RAW,
@@ -92,14 +96,14 @@ static int tell_name(Ctx *c, const char *name, uint64_t size)
         return ctx_volume(c, &v);
 }
 
-static int tell_endlessly(Ctx *c)
+static int tell_numbered(Ctx *c, unsigned n, const char *backing)
 {
         char name[32];
         int r = 0;
 
-        for (unsigned i = 0; r >= 0; i++) {
-                (void)snprintf(name, sizeof(name), "endless-%07u", i);
-                r = tell_name(c, name, 1);
+        for (unsigned i = 0; r >= 0 && i < n; i++) {
+                (void)snprintf(name, sizeof(name), "n-%010u", i);
+                r = tell_name(c, name, 1, i > 0 ? backing : NULL);
         }
         return r;
 }
@@ -167,13 +171,15 @@ static int do_fault(Ctx *c, const char *operation, const char *name)
                 return 0;
         }
         if (streq(fault, "huge"))
-                return tell_name(c, "huge", UINT64_MAX - 1);
+                return tell_name(c, "huge", UINT64_MAX - 1, NULL);
         if (streq(fault, "control"))
-                return tell_name(c, "con\ttrol", 1);
+                return tell_name(c, "con\ttrol", 1, NULL);
         if (streq(fault, "garble"))
                 return garble(c);
         if (streq(fault, "endless"))
-                return tell_endlessly(c);
+                return tell_numbered(c, UINT_MAX, NULL);
+        if (streq(fault, "many"))
+                return tell_numbered(c, 100000, "n-0000000000");
         if (streq(fault, "pipe"))
                 return 0;
         r = ctx_need_job(c); /* all others */
@@ -286,6 +292,7 @@ static int fake_delete(Ctx *c)
 /* Keeps no snapshot: always all of them. */
 static int fake_refresh(Ctx *c, int snapshot, int *ret_snapshot)
 {
+        _cleanup_free_ char *fault = NULL;
         struct dirent *entry;
         DIR *d;
         int r;
@@ -293,6 +300,9 @@ static int fake_refresh(Ctx *c, int snapshot, int *ret_snapshot)
         r = do_fault(c, "refresh", NULL);
         if (r < 0)
                 return r;
+        fault = fault_of(c, "refresh", NULL);
+        if (streq_ptr(fault, "none"))
+                return 0;
         d = opendir(target(c));
         if (!d)
                 return error_set_errno(ctx_error(c), errno, "Cannot open %s", target(c));
