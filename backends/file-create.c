@@ -217,8 +217,10 @@ static int check_allocation(const FileRoot *r, const char *name, ImageFormat f, 
                                          preallocation);
                 return 0;
         }
-        if ((f == FORMAT_QCOW2 || f == FORMAT_LUKS) && allocation == capacity &&
-            !bag_has(options, "backing.path"))
+        /* An image grows by itself: what is less than all need not be allocated ahead. */
+        if (allocation < capacity)
+                return 0;
+        if ((f == FORMAT_QCOW2 || f == FORMAT_LUKS) && !bag_has(options, "backing.path"))
                 return 0;
         return error_set(e, ERROR_INVALID_ARGS,
                          "Volume %s: format %s does not take an allocation of %llu; use 0", name,

@@ -335,6 +335,7 @@ static int walk(Ctx *c, bool make, mode_t mode, int *ret, bool *ret_made)
 int file_root_start(Ctx *c)
 {
         _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *text = NULL;
         Identity now, then;
         int r;
 
@@ -355,7 +356,11 @@ int file_root_start(Ctx *c)
         if (r < 0)
                 return error_set_errno(ctx_error(c), r, "Cannot store the state of pool %s",
                                        ctx_pool_name(c));
-        return 0;
+        if (asprintf(&text, "%llx:%llx", now.device, now.inode) < 0) {
+                text = NULL;
+                return error_set(ctx_error(c), ERROR_NO_MEMORY, "Out of memory");
+        }
+        return ctx_result(c, "identity", text);
 }
 
 int file_root_stop(Ctx *c)
