@@ -62,9 +62,6 @@ int pool_face_new(Bus *b, Pool *p);
 void pool_face_free(PoolFace *f);
 int job_emit_finished(Bus *b, const Job *j);
 
-/* What is left to tell of a job that has ended, and Finished. */
-void bus_tell_finished(Bus *b, Job *j);
-
 extern const sd_bus_vtable manager_vtable[], pool_vtable[], volume_vtable[], job_vtable[];
 
 /* Getters of properties: `o` is the object; nothing here blocks. */

@@ -54,18 +54,17 @@ static void reply_failure(const Held *h)
 static void on_job(Job *j, bool ended, void *userdata)
 {
         Held *h = userdata;
-        bool late = ended && !h->wait && !j->announced; /* it was too quick to be announced before its end */
 
         if (!ended && h->wait)
                 return;
-        if (!h->wait)
-                job_announce(j);
+        /* What failed before its reply was a bad request: an error of the call, not a job. */
         if (ended && j->state != JOB_DONE)
                 reply_failure(h);
-        else
+        else {
+                if (!h->wait)
+                        job_announce(j);
                 reply_job(h);
-        if (late)
-                bus_tell_finished(h->bus, j);
+        }
         held_free(h);
 }
 

@@ -110,18 +110,15 @@ static void on_job_changed(Job *j, void *userdata)
 }
 
 /* The properties are told first, so that who hears Finished finds the final state. */
-void bus_tell_finished(Bus *b, Job *j)
+static void on_job_finished(Job *j, void *userdata)
 {
+        Bus *b = userdata;
+
         note_job(b, j, CHANGE_CHANGED);
         if (changes_congested(b->changes))
                 return;
         changes_flush(b->changes);
         (void)job_emit_finished(b, j);
-}
-
-static void on_job_finished(Job *j, void *userdata)
-{
-        bus_tell_finished(userdata, j);
 }
 
 static void on_job_removed(Job *j, void *userdata)
