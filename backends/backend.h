@@ -43,7 +43,8 @@ typedef struct Backend {
          * hands back a new sealed memfd for the next refresh (-EBADF: none). One bad entry never fails it. */
         int (*refresh)(Ctx *c, int snapshot, int *ret_snapshot);
         int (*volume_create)(Ctx *c, const char *name, uint64_t capacity, const Bag *options, uid_t creator);
-        int (*volume_clone)(Ctx *c, const char *name, const char *source, uint64_t capacity, const Bag *options, uid_t creator);
+        int (*volume_clone)(Ctx *c, const char *name, const char *source, uint64_t capacity,
+                            const Bag *options, uid_t creator);
         int (*volume_resize)(Ctx *c, const char *name, uint64_t capacity, bool shrink, bool allocate);
         /* `dependents`: the volumes that may go with it, each after the one that it stands on; NULL: none. */
         /* From now on the volume has this format. Refused where its header says something else. */
@@ -64,12 +65,12 @@ extern const Backend poolkeeper_backend;
 
 const char *ctx_pool_name(const Ctx *c);
 const char *ctx_pool_uuid(const Ctx *c);
-const Bag *ctx_options(const Ctx *c);        /* the pool's definition */
+const Bag *ctx_options(const Ctx *c); /* the pool's definition */
 bool ctx_user_mode(const Ctx *c);
 const char *ctx_state_directory(const Ctx *c);
-const char *ctx_job_id(const Ctx *c);        /* for marks and temporary names; "" in a session worker */
-bool ctx_sync(const Ctx *c);                 /* false: the caller gave up durability */
-Error *ctx_error(Ctx *c);                    /* where the running operation puts its error */
+const char *ctx_job_id(const Ctx *c); /* for marks and temporary names; "" in a session worker */
+bool ctx_sync(const Ctx *c);          /* false: the caller gave up durability */
+Error *ctx_error(Ctx *c);             /* where the running operation puts its error */
 
 /* In a session worker: -EREMOTE, to be returned at once, and the operation will come again in a job worker; there: 0.
  * To be called before the first side effect of anything that starts a process or may be long. */
@@ -79,7 +80,7 @@ void ctx_ready(Ctx *c);
 /* The cancellation point: -ECANCELED with the error set when the job was cancelled. total 0: not known. */
 int ctx_progress(Ctx *c, uint64_t done, uint64_t total);
 
-int ctx_volume(Ctx *c, const VolumeInfo *v);       /* found, made or changed */
+int ctx_volume(Ctx *c, const VolumeInfo *v); /* found, made or changed */
 int ctx_vanished(Ctx *c, const char *name);
 
 /* A word for the job's result, beside what every job tells: "method" of a clone, for one. */
@@ -109,11 +110,11 @@ typedef struct Command {
         size_t n_fds;
         const void *input; /* standard input, NULL: /dev/null */
         size_t input_size;
-        bool sandbox;            /* an image tool on hostile data: see sandbox.h */
-        bool skip_sync;          /* with sandbox: its fsync() does nothing; for an image that nobody sees before the worker
+        bool sandbox; /* an image tool on hostile data: see sandbox.h */
+        bool skip_sync; /* with sandbox: its fsync() does nothing; for an image that nobody sees before the worker
                                     has synced it */
         uint64_t output_size_max; /* RLIMIT_FSIZE of the tool, 0: no limit */
-        unsigned timeout_sec;    /* 0: 60 s */
+        unsigned timeout_sec;     /* 0: 60 s */
         void (*output_line)(Ctx *c, const char *line, void *userdata); /* for progress; NULL: collected */
         void *userdata;
 } Command;

@@ -11,16 +11,11 @@ static const struct {
         uint32_t feature;
         const char *name;
 } features[] = {
-        { FEATURE_BUILD, "build" },
-        { FEATURE_DELETE, "delete" },
-        { FEATURE_CREATE, "create" },
-        { FEATURE_RESIZE, "resize" },
-        { FEATURE_SHRINK, "shrink" },
-        { FEATURE_CLONE, "clone" },
-        { FEATURE_DECLARE, "declare" },
-        { FEATURE_VOLUME_DELETE, "volume-delete" },
-        { FEATURE_WATCH, "watch" },
-        { FEATURE_DISCOVER, "discover" },
+        { FEATURE_BUILD, "build" },         { FEATURE_DELETE, "delete" },
+        { FEATURE_CREATE, "create" },       { FEATURE_RESIZE, "resize" },
+        { FEATURE_SHRINK, "shrink" },       { FEATURE_CLONE, "clone" },
+        { FEATURE_DECLARE, "declare" },     { FEATURE_VOLUME_DELETE, "volume-delete" },
+        { FEATURE_WATCH, "watch" },         { FEATURE_DISCOVER, "discover" },
         { FEATURE_USER_MODE, "user-mode" },
 };
 

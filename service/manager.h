@@ -59,7 +59,7 @@ struct Manager {
         bool stopping;       /* SIGTERM came: no new work */
         uint64_t last_activity_usec, stop_usec;
         uint64_t next_job_id;
-        char instance[17];      /* random: marks what this run of the daemon makes */
+        char instance[17]; /* random: marks what this run of the daemon makes */
         struct Spare *spare;
         struct Worker *workers; /* every living worker, also abandoned ones */
         struct JobQueue *queue;

@@ -36,7 +36,7 @@ struct Pool {
         struct Session *session;                  /* session.c: short operations, in order */
         struct Watcher *watcher;                  /* watcher.c: news from outside */
         struct Recovery *recovery;                /* recovery.c: back-off */
-        int snapshot;            /* what the last refresh saw, for the next one; -EBADF: none */
+        int snapshot; /* what the last refresh saw, for the next one; -EBADF: none */
         uint8_t scan; /* number of the last scan */
         char *identity; /* what its source really is, as the worker that started it found; NULL: not up, or not known */
         Hashmap *unscanned; /* names that came since the last scan began: its snapshot does not know them */
@@ -48,7 +48,7 @@ PoolState pool_state_from_string(const char *s);
 const char *pool_name(const Pool *p);
 const char *pool_type(const Pool *p);
 const char *pool_target(const Pool *p); /* cleaned path, NULL when the type has none */
-bool pool_is_full(const Pool *p); /* it has as many volumes as we take */
+bool pool_is_full(const Pool *p);       /* it has as many volumes as we take */
 bool pool_is_up(const Pool *p); /* active, unavailable or unresponsive: it was started and not stopped */
 uint64_t pool_reserved(const Pool *p);                                   /* bytes kept for the host */
 int pool_find_volume(Pool *p, const char *name, Volume **ret, Error *e); /* NoSuchVolume */
