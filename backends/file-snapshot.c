@@ -78,6 +78,26 @@ int snapshot_add_record(SnapshotWriter *w, const SnapshotRecord *record)
         return 0;
 }
 
+const void *snapshot_records(const SnapshotWriter *w, uint64_t *ret_size)
+{
+        *ret_size = w->size == 0 ? 0 : w->size - sizeof(SnapshotHeader);
+        return w->size == 0 ? NULL : w->data + sizeof(SnapshotHeader);
+}
+
+int snapshot_add_records(SnapshotWriter *w, const void *data, uint64_t size, uint64_t n)
+{
+        void *p;
+
+        if (n == 0)
+                return 0;
+        p = writer_grow(w, size);
+        if (!p)
+                return -ENOMEM;
+        memcpy(p, data, size);
+        w->n += n - 1; /* one is counted */
+        return 0;
+}
+
 int snapshot_finish(SnapshotWriter *w)
 {
         SnapshotHeader header = { .magic = SNAPSHOT_MAGIC, .n = w->n };

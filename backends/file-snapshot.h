@@ -28,6 +28,9 @@ typedef struct SnapshotWriter {
 int snapshot_add(SnapshotWriter *w, const char *name, const struct statx *st, bool listed, bool again);
 /* Copies a record of the last scan. */
 int snapshot_add_record(SnapshotWriter *w, const SnapshotRecord *record);
+/* The records so far, borrowed; and the way back, which copies them behind those that are there. */
+const void *snapshot_records(const SnapshotWriter *w, uint64_t *ret_size);
+int snapshot_add_records(SnapshotWriter *w, const void *data, uint64_t size, uint64_t n);
 /* A sealed memfd, or negative errno. */
 int snapshot_finish(SnapshotWriter *w);
 void snapshot_writer_done(SnapshotWriter *w);

@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #define MIB (1024ull * 1024)
@@ -284,6 +285,57 @@ static void many(void)
         empty_pool();
 }
 
+#define WITH_DATA 5000
+
+static uint8_t told[WITH_DATA];
+static unsigned n_wrong, n_damaged;
+
+static void on_volume_with_data(const VolumeInfo *v, void *userdata)
+{
+        unsigned i = (unsigned)strtoul(v->name + strlen("data-"), NULL, 10);
+        bool damaged = v->error && strstr(v->error, "cluster size");
+
+        if (i >= WITH_DATA || told[i]++ || v->physical != 512 + i || (i % 100 == 0) != damaged ||
+            v->detected != (i % 100 == 0 ? FORMAT_QCOW2 : FORMAT_RAW))
+                n_wrong++;
+        n_damaged += damaged;
+}
+
+/* Enough of them, and with data: a second process reads its share. */
+static void many_with_data(void)
+{
+        empty_pool();
+        for (int i = 0; i < WITH_DATA; i++) {
+                static char data[512 + WITH_DATA];
+                char name[32];
+
+                (void)snprintf(name, sizeof(name), "pool/data-%05d", i);
+                memcpy(data, i % 100 == 0 ? "QFI\xfb\0\0\0\3" : "no image", 8);
+                write_at(name, 0, data, (size_t)(512 + i));
+        }
+        settle();
+        pool->on_volume = on_volume_with_data;
+        CHECK_OK(scan());
+        CHECK_EQ(pool->n_volumes, WITH_DATA);
+        CHECK_EQ(n_wrong, 0);
+        CHECK_EQ(n_damaged, WITH_DATA / 100);
+        for (int i = 0; i < WITH_DATA; i++)
+                CHECK_EQ(told[i], 1);
+        CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
+        pool->on_volume = NULL;
+        CHECK_OK(scan());
+        CHECK_EQ(pool->n_volumes, 0);
+        CHECK(!pool->vanished);
+        CHECK_OK(close(snapshot));
+        snapshot = -EBADF;
+        fake_ctx_reset(pool);
+        pool->cancel_at = 2;
+        CHECK_ERROR(scan(), &pool->error, ERROR_CANCELLED);
+        CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
+        pool->cancel_at = 0;
+        empty_pool();
+}
+
 int main(void)
 {
         test_directory();
@@ -297,6 +349,7 @@ int main(void)
         RUN(hostile_header);
         RUN(gone);
         RUN(many);
+        RUN(many_with_data);
         pool_end();
         return 0;
 }
