@@ -154,6 +154,7 @@ static int ask(int fd /* taken */, Bag **ret, Error *e)
 {
         sd_bus *bus = NULL;
         sd_bus_message *m = NULL, *reply = NULL;
+        sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
         r = sd_bus_new(&bus);
@@ -173,9 +174,13 @@ static int ask(int fd /* taken */, Bag **ret, Error *e)
         if (r >= 0)
                 r = sd_bus_message_append(m, "ssa{sv}", "describe", "", 0);
         if (r >= 0)
-                r = sd_bus_call(bus, m, DESCRIBE_TIMEOUT_USEC, NULL, &reply);
-        r = r < 0 ? error_set_errno(e, r, "The worker does not describe its backends")
-                  : bag_read_from_message(reply, ret, e);
+                r = sd_bus_call(bus, m, DESCRIBE_TIMEOUT_USEC, &error, &reply);
+        if (r < 0)
+                r = error_set(e, ERROR_FAILED, "The worker does not describe its backends: %s",
+                              error.message ?: strerror(-r));
+        else
+                r = bag_read_from_message(reply, ret, e);
+        sd_bus_error_free(&error);
         sd_bus_message_unref(m);
         sd_bus_message_unref(reply);
         sd_bus_close_unref(bus);
