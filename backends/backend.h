@@ -72,6 +72,11 @@ const char *ctx_job_id(const Ctx *c); /* for marks and temporary names; "" in a 
 bool ctx_sync(const Ctx *c);          /* false: the caller gave up durability */
 Error *ctx_error(Ctx *c);             /* where the running operation puts its error */
 
+/* Keeps a descriptor (the pool's directory, say) until the operation and the look at the space behind it have ended: a
+ * backend need not open it again. false: it stays the caller's. */
+bool ctx_keep_fd(Ctx *c, int fd);
+int ctx_kept_fd(const Ctx *c); /* -EBADF: none */
+
 /* In a session worker: -EREMOTE, to be returned at once, and the operation will come again in a job worker; there: 0.
  * To be called before the first side effect of anything that starts a process or may be long. */
 int ctx_need_job(Ctx *c);

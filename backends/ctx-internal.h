@@ -49,6 +49,7 @@ struct Ctx {
         int lock_fd;   /* of the object worked on, -EBADF: none; tools inherit it */
         int intent_fd; /* -EBADF: no intent was written */
         char *intent_name;
+        int kept_fd; /* ctx_keep_fd(), -EBADF: none */
 };
 
 /* Set by SIGTERM: the operation is to end. */

@@ -53,6 +53,19 @@ Error *ctx_error(Ctx *c)
         return &c->error;
 }
 
+bool ctx_keep_fd(Ctx *c, int fd)
+{
+        if (c->kept_fd >= 0)
+                return false;
+        c->kept_fd = fd;
+        return true;
+}
+
+int ctx_kept_fd(const Ctx *c)
+{
+        return c->kept_fd;
+}
+
 int ctx_need_job(Ctx *c)
 {
         if (c->job)
@@ -269,6 +282,7 @@ void ctx_end(Ctx *c)
         error_done(&c->error);
         c->error = ERROR_NULL;
         forget_found(c);
+        c->kept_fd = safe_close(c->kept_fd);
         free(c->sync_items);
         c->sync_items = NULL;
         c->n_sync_items = 0;

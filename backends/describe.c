@@ -96,6 +96,7 @@ static int describe_backend(const char *directory, const char *name, Bag *bag)
         Ctx c = { .backend_directory = directory,
                   .volume = "",
                   .lock_fd = -EBADF,
+                  .kept_fd = -EBADF,
                   .intent_fd = -EBADF,
                   .job = true };
         int r;

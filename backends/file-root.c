@@ -22,7 +22,7 @@ typedef struct Identity {
 
 void file_root_done(FileRoot *r)
 {
-        r->fd = safe_close(r->fd);
+        r->fd = r->kept ? -EBADF : safe_close(r->fd);
 }
 
 static const char *root_path(Ctx *c)
@@ -140,12 +140,28 @@ static bool identity_is_same_directory(const Identity *i, const struct statx *st
 /* A worker serves one pool. What it knows of it is read again whenever it does not fit. */
 static Identity known;
 
+/* In an operation that looked once already, what it saw. */
+static bool root_is_kept(Ctx *c, FileRoot *ret)
+{
+        int fd = ctx_kept_fd(c);
+
+        if (fd < 0)
+                return false;
+        root_fill(c, fd, ret);
+        ret->kept = true;
+        ret->mount = known.mount;
+        return true;
+}
+
 int file_root_open(Ctx *c, FileRoot *ret)
 {
-        _cleanup_close_ int fd = open(root_path(c), O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+        _cleanup_close_ int fd = -EBADF;
         struct statx st;
         int r;
 
+        if (root_is_kept(c, ret))
+                return 0;
+        fd = open(root_path(c), O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0)
                 return root_unreachable(c, errno);
         if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &st) < 0)
@@ -167,6 +183,7 @@ int file_root_open(Ctx *c, FileRoot *ret)
         }
         root_fill(c, TAKE_FD(fd), ret);
         ret->mount = st.stx_mnt_id;
+        ret->kept = ctx_keep_fd(c, ret->fd);
         return 0;
 }
 

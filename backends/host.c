@@ -210,7 +210,9 @@ static int serve(Host *h)
 
 static int run_worker(const char *backend, const char *directory, bool job)
 {
-        static Host host = { .ctx = { .volume = "", .lock_fd = -EBADF, .intent_fd = -EBADF } };
+        static Host host = {
+                .ctx = { .volume = "", .lock_fd = -EBADF, .intent_fd = -EBADF, .kept_fd = -EBADF }
+        };
         const struct sigaction terminate = { .sa_handler = on_terminate };
         int r;
 
@@ -255,7 +257,7 @@ static void print_line(Ctx *c, const char *line, void *userdata)
 /* Runs a tool as backends do, with the descriptors that we were given from 3 on. */
 static int run_sandboxed(const char *const *argv)
 {
-        Ctx c = { .volume = "", .lock_fd = -EBADF, .intent_fd = -EBADF, .job = true };
+        Ctx c = { .volume = "", .lock_fd = -EBADF, .intent_fd = -EBADF, .kept_fd = -EBADF, .job = true };
         CommandFd fds[COMMAND_FDS_MAX];
         Command command = { .argv = argv, .fds = fds, .sandbox = true, .output_line = print_line };
         int r;

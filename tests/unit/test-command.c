@@ -10,7 +10,7 @@
 #include "directory.h"
 #include "util/fileio.h"
 
-#define CTX ((Ctx){ .volume = "", .lock_fd = -EBADF, .intent_fd = -EBADF, .job = true })
+#define CTX ((Ctx){ .volume = "", .lock_fd = -EBADF, .intent_fd = -EBADF, .kept_fd = -EBADF, .job = true })
 #define ARGV(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 static void output(void)
