@@ -173,7 +173,8 @@ static void image_options(void)
         CHECK_ERROR(create("x", MIB, words("compat", "1.1", NULL)), error(), ERROR_INVALID_ARGS);
         CHECK_ERROR(create("x", MIB, words("format", "vmdk", "cluster_size", "65536", NULL)), error(),
                     ERROR_INVALID_ARGS);
-        CHECK_ERROR(create("x", MIB, words("format", "qcow2", "allocation", "65536", NULL)), error(),
+        CHECK_OK(create("grows", MIB, words("format", "qcow2", "allocation", "65536", NULL)));
+        CHECK_ERROR(create("x", MIB, words("format", "qed", "allocation", "1048576", NULL)), error(),
                     ERROR_INVALID_ARGS);
         CHECK_ERROR(create("x", MIB, words("format", "qcow2", "compat", "0.10", "extended_l2", "yes", NULL)),
                     error(), ERROR_INVALID_ARGS);
