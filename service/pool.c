@@ -168,8 +168,9 @@ char *pool_resolve_record(const Pool *p, const char *backing)
         path = root ? path_absolute(root, backing) : NULL;
         if (!path || !path_is_below(path, root))
                 return NULL;
-        rest = path + strlen(root) + !streq(root, "/");
-        return strchr(rest, '/') || path[strlen(root)] == '\0' ? NULL : strdup(rest);
+        rest = path + strlen(root);
+        rest += *rest == '/';
+        return isempty(rest) || strchr(rest, '/') ? NULL : strdup(rest);
 }
 
 char *pool_resolve_path(const Pool *p, const char *path)
