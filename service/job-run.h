@@ -29,6 +29,7 @@ typedef struct JobRun {
         size_t n_steps, step;
         Worker *worker;
         SessionCall *call;
+        bool configured, retried;       /* its worker has begun; it has had a second one */
         bool undoing, internal;         /* internal: asked for by the daemon itself */
         PoolState before;               /* of its pool, when it began */
         uint64_t rate_usec, rate_bytes; /* last sample */

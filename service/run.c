@@ -221,6 +221,13 @@ static void on_worker_gone(const Error *e, void *userdata)
         Pool *p = job_pool(j);
 
         j->run->worker = NULL;
+        /* A worker that was started ahead may have died meanwhile; what it was to do has not begun. */
+        if (!j->run->configured && !j->run->retried && j->state != JOB_CANCELLING &&
+            e->kind != ERROR_TIMED_OUT) {
+                j->run->retried = true;
+                run_in_worker(j);
+                return;
+        }
         if (j->state == JOB_CANCELLING)
                 error_set(&end, ERROR_CANCELLED, "Job %" PRIu64 " was cancelled", j->id);
         else
@@ -326,6 +333,7 @@ static void on_configured(Bag *result, const Error *e, bool needs_job, void *use
 {
         Job *j = userdata;
 
+        j->run->configured = !e;
         if (e && !j->run->undoing) /* else the undo fails, too */
                 finish(j, NULL, e);
 }
@@ -336,6 +344,7 @@ static int start_worker(Job *j, Pool *p, const WorkerEvents *events, Error *e)
         char mark[64];
         int r;
 
+        j->run->configured = false;
         snprintf(mark, sizeof(mark), "%s-%" PRIu64, j->manager->instance, j->id);
         if (pool_worker_configuration(p, mark, &configuration) < 0)
                 return error_set(e, ERROR_NO_MEMORY, "out of memory");
