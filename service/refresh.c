@@ -126,10 +126,8 @@ void pool_volume_seen(Pool *p, const VolumeInfo *v)
                 return;
         if (pool_is_full(p) && !volume_table_get(p->volumes, v->name))
                 return;
-        if (p->guard) {
+        if (p->guard)
                 p->guard->touched = true;
-                (void)hashmap_remove(p->guard->removed, v->name);
-        }
         watcher_forget(p, v->name, IN_CREATE);
         put(p, v, NULL);
 }
@@ -246,8 +244,8 @@ bool refresh_sweep(Pool *p)
         while (v && n_looks++ < SWEEP_LOOKS && n_drops < SWEEP_DROPS) {
                 if (free_and_strdup(&g->swept, v->name) < 0)
                         return true;
-                /* It was seen, or an operation made it meanwhile. */
-                if (v->scan == p->scan || v->generation > g->start) {
+                /* It was seen, by the scan or by an operation meanwhile. */
+                if (v->scan == p->scan) {
                         v = volume_table_next(p->volumes, &cursor);
                         continue;
                 }

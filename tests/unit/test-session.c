@@ -212,6 +212,7 @@ static void idle_workers_leave(void)
 static void a_stop_answers_questions(void)
 {
         ErrorKind inactive = ERROR_POOL_INACTIVE;
+        uint64_t before;
         Pool *p;
 
         core_new(&core, (ManagerConfig){ .kill_usec = 100000 });
@@ -229,6 +230,23 @@ static void a_stop_answers_questions(void)
         CHECK_EQ(n_answers, 3);
         CHECK(!manager_pool(core.manager, "t"));
         UNTIL(&core, core_n_workers(&core) == 0); /* the hung one, too */
+        core_end(&core);
+        core_wipe();
+
+        /* One that is only busy ends its work and leaves, without a signal. */
+        core_new(&core, (ManagerConfig){ .kill_usec = 10000000 });
+        p = core_pool(&core, "p");
+        n_answers = 0;
+        core_fault(&core, "nap stat");
+        Bag *args = bag_new();
+        CHECK_OK(bag_add_strv(args, "names", "x"));
+        CHECK_OK(session_call(p->session, "stat", NULL, args, on_answer, &inactive, NULL, NULL));
+        core_pause(&core, 100000); /* until it is at work */
+        CHECK_EQ(core_wait(&core, core_stop(p, false)), JOB_DONE);
+        CHECK_EQ(n_answers, 1);
+        before = now_usec(CLOCK_MONOTONIC);
+        UNTIL(&core, core_n_workers(&core) == 0);
+        CHECK(now_usec(CLOCK_MONOTONIC) - before < 5000000);
         core_end(&core);
         core_wipe();
 }
