@@ -146,7 +146,7 @@ static const char *detail(const Prepared *p, size_t i, const char *key)
 
 static Prepared asked(Request r, Bag *options)
 {
-        _cleanup_bag_ Bag *owned = options;
+        _cleanup_bag_ _unused_ Bag *owned = options;
         _cleanup_error_ Error e = ERROR_NULL;
         Prepared p = {};
 
