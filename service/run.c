@@ -152,6 +152,14 @@ static void on_worker_vanished(const char *name, void *userdata)
                 pool_volume_gone(p, name);
 }
 
+/* A worker that cannot be told anything is dead, or soon will be: its end goes on from there. */
+static void call_worker(Job *j, const char *operation, const char *volume, const Bag *args,
+                        worker_reply_t reply)
+{
+        if (worker_call(j->run->worker, operation, volume, args, reply, j, NULL) < 0)
+                worker_kill(j->run->worker);
+}
+
 static int start_worker(Job *j, Pool *p, const WorkerEvents *events, Error *e);
 
 /* The operation may have been made, or not: what is there now is looked at. */
@@ -206,11 +214,12 @@ static void undo(Job *j, const Error *crash)
         (void)free_and_strdup(&j->error.message, crash->message);
         if (!p)
                 end_undo(j, NULL);
-        else if (start_worker(j, p, &events, &e) < 0 ||
-                 worker_call(j->run->worker, "undo", j->volume, NULL, on_undone, j, &e) < 0)
+        else if (start_worker(j, p, &events, &e) < 0)
                 end_undo(j, &e);
-        else
+        else {
+                call_worker(j, "undo", j->volume, NULL, on_undone);
                 keep_alive(j);
+        }
 }
 
 /* One that had to be abandoned has its object locked still; there is nothing to undo before it ends. */
@@ -316,7 +325,6 @@ static void on_step(Bag *result, const Error *e, bool needs_job, void *userdata)
 static void next_step(Job *j)
 {
         JobStep *step = &j->run->steps[j->run->step];
-        _cleanup_error_ Error e = ERROR_NULL;
         Pool *p = job_pool(j);
 
         if (p && streq(step->operation, "refresh") &&
@@ -325,8 +333,7 @@ static void next_step(Job *j)
                 return;
         }
         keep_alive(j);
-        if (worker_call(j->run->worker, step->operation, j->volume, step->args, on_step, j, &e) < 0)
-                finish(j, NULL, &e);
+        call_worker(j, step->operation, j->volume, step->args, on_step);
 }
 
 static void on_configured(Bag *result, const Error *e, bool needs_job, void *userdata)
@@ -351,7 +358,8 @@ static int start_worker(Job *j, Pool *p, const WorkerEvents *events, Error *e)
         r = spare_take(j->manager, pool_type(p), events, j, &j->run->worker, e);
         if (r < 0)
                 return r;
-        return worker_call(j->run->worker, "configure", NULL, configuration, on_configured, j, e);
+        call_worker(j, "configure", NULL, configuration, on_configured);
+        return 0;
 }
 
 /* No word for a whole deadline: a look at the pool has failed then; other work is only shown as stalled. */
