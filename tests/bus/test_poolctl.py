@@ -220,7 +220,8 @@ class Verbs(Command, Case):
 
     def test_monitor(self):
         directory = self.pool("mon")
-        with subprocess.Popen(self.command("monitor", "--json=short"), stdout=subprocess.PIPE, text=True, env=PLAIN) as monitor:
+        # Unbuffered: select() does not see what was read ahead.
+        with subprocess.Popen(self.command("monitor", "--json=short"), stdout=subprocess.PIPE, bufsize=0, env=PLAIN) as monitor:
             events = []
 
             def came(event, volume=None):
