@@ -274,17 +274,23 @@ void refresh_abort(Pool *p)
         p->snapshot = safe_close(p->snapshot);
 }
 
-/* A scan that only differs from its snapshot cannot say that a volume went which came after that. */
-static void recheck_unscanned(Pool *p)
+/* A scan that only tells differences from its snapshot says nothing of a volume that came after that and went; had it been
+ * there, it would have been told as new. */
+static void drop_unscanned(Pool *p)
 {
+        ScanGuard *g = p->guard;
         const char *name;
         void *value;
 
-        HASHMAP_FOREACH (name, value, p->guard->unscanned) {
+        HASHMAP_FOREACH (name, value, g->unscanned) {
                 const Volume *v = volume_table_get(p->volumes, name);
 
-                if (v && v->scan != p->scan)
-                        (void)strv_append(&p->guard->recheck, name);
+                if (!v || v->scan == p->scan)
+                        continue;
+                if (v->generation > g->start)
+                        (void)strv_append(&g->recheck, name);
+                else
+                        drop(p, name, g);
         }
 }
 
@@ -294,7 +300,7 @@ void refresh_end(Pool *p, Bag *result)
 
         if (p->guard) {
                 if (!p->guard->full)
-                        recheck_unscanned(p);
+                        drop_unscanned(p);
                 recheck = TAKE_PTR(p->guard->recheck);
         }
         safe_close(p->snapshot);

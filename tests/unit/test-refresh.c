@@ -126,6 +126,26 @@ static void contested_names_are_looked_at(void)
         end();
 }
 
+/* A volume that came after the last scan is in no snapshot: a scan that does not tell of it found it gone. */
+static void came_and_went_between_scans(void)
+{
+        begin();
+        CHECK_OK(refresh_begin(pool, true));
+        scan("old", 1);
+        scan_ends();
+        operation("new", 2);
+        operation("gone", 3);
+        CHECK_OK(refresh_begin(pool, false));
+        scan("new", 2);
+        operation("meanwhile", 4);
+        scan_ends();
+        CHECK_EQ(size_of("old"), 1);
+        CHECK_EQ(size_of("new"), 2);
+        CHECK_EQ(size_of("gone"), UINT64_MAX);
+        CHECK_EQ(size_of("meanwhile"), 4);
+        end();
+}
+
 /* A scan that ends early leaves no guard behind, and the next one cannot tell differences only. */
 static void abort_a_scan(void)
 {
@@ -305,6 +325,7 @@ int main(int argc, char **argv)
         RUN(operations_win);
         RUN(vanished_names);
         RUN(contested_names_are_looked_at);
+        RUN(came_and_went_between_scans);
         RUN(abort_a_scan);
         RUN(differences_are_told_up_to_a_limit);
         RUN(clear);
