@@ -8,6 +8,12 @@
 
 static Core core;
 
+/* The daemon knows of the volume what is so on the disk. */
+static bool is_known(Pool *p, const char *name)
+{
+        return !!volume_table_get(p->volumes, name) == core_has_file("p", name);
+}
+
 /* More than are sent ahead: those with the dead worker fail, after their undo, the others get a new one. */
 static void a_crash_with_many_in_flight(void)
 {
@@ -33,11 +39,9 @@ static void a_crash_with_many_in_flight(void)
         CHECK_EQ(jobs[79]->state, JOB_DONE);
         CHECK_EQ(p->state, POOL_ACTIVE);
         /* What the worker had done but not said is known all the same. */
-        UNTIL(&core, core_n_running(&core) == 0);
-        core_pause(&core, 300000);
         for (unsigned i = 0; i < ELEMENTSOF(jobs); i++) {
                 (void)snprintf(name, sizeof(name), "v%u", i);
-                CHECK_EQ(!!volume_table_get(p->volumes, name), core_has_file("p", name));
+                UNTIL(&core, is_known(p, name));
         }
         core_end(&core);
         core_wipe();
@@ -161,8 +165,7 @@ static void lies(void)
                 CHECK(strstr(j->error.message, "fake worker broke its protocol"));
                 (void)core_wait(&core, next);
                 core_fault(&core, NULL);
-                UNTIL(&core, core_n_running(&core) == 0);
-                core_pause(&core, 200000);
+                UNTIL(&core, is_known(p, "v") && is_known(p, "w"));
                 CHECK_EQ(core_wait(&core, core_delete(p, "v")), JOB_DONE); /* it was made, and is found */
                 if (next->state == JOB_DONE || volume_table_get(p->volumes, "w"))
                         CHECK_EQ(core_wait(&core, core_delete(p, "w")), JOB_DONE);
