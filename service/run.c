@@ -53,10 +53,6 @@ static void end_sweep(Job *j)
 
 static void finish(Job *j, Bag *result, const Error *e)
 {
-        Pool *p = job_pool(j);
-        Manager *m = j->manager;
-        _cleanup_free_ char *backend = j->run->worker && p ? strdup(pool_type(p)) : NULL;
-
         if (j->run->worker) {
                 worker_release(j->run->worker);
                 j->run->worker = NULL;
@@ -67,9 +63,6 @@ static void finish(Job *j, Bag *result, const Error *e)
         if (result)
                 (void)finish_result(j, result);
         job_end(j, result ?: bag_new(), e);
-        /* Where one long operation was, the next is likely. */
-        if (backend && !e)
-                spare_prepare(m, backend);
 }
 
 /* Ends a job of which nothing was begun. */
@@ -411,8 +404,12 @@ void run_in_worker(Job *j)
                 fail(j, ERROR_NO_SUCH_POOL, "The pool was removed before the job began");
         else if (start_worker(j, p, &events, &e) < 0)
                 finish(j, NULL, &e);
-        else
+        else {
                 next_step(j);
+                /* Where one long operation is, the next is likely: its worker comes up beside this one's work. */
+                if (j->volume)
+                        spare_prepare(j->manager, pool_type(p));
+        }
 }
 
 /* ---- in the session ---- */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "spare.h"
 
+#define SPARE_IDLE_USEC (60ULL * 1000 * 1000) /* where workers are never told to leave */
+
 typedef struct Spare {
         Manager *manager;
         Worker *worker;
@@ -75,7 +77,6 @@ void spare_prepare(Manager *m, const char *backend)
                 spare_free(s);
                 return;
         }
-        if (m->config.idle_usec > 0)
-                (void)sd_event_add_time_relative(m->event, &s->timer, CLOCK_MONOTONIC, m->config.idle_usec,
-                                                 100000, on_idle, s);
+        (void)sd_event_add_time_relative(m->event, &s->timer, CLOCK_MONOTONIC,
+                                         m->config.idle_usec ?: SPARE_IDLE_USEC, 100000, on_idle, s);
 }
