@@ -216,6 +216,8 @@ static bool outdated(Pool *p, const char *name)
 
 void refresh_volume(Pool *p, const VolumeInfo *v)
 {
+        /* Its snapshot knows the name now, also when an operation knows better. */
+        (void)hashmap_remove(p->unscanned, v->name);
         if (p->guard && !outdated(p, v->name))
                 put(p, v, p->guard);
 }

@@ -143,6 +143,16 @@ static void came_and_went_between_scans(void)
         CHECK_EQ(size_of("new"), 2);
         CHECK_EQ(size_of("gone"), UINT64_MAX);
         CHECK_EQ(size_of("meanwhile"), 4);
+        /* Made while a scan ran that saw it, too: the next scan finds it unchanged and says nothing. */
+        CHECK_OK(refresh_begin(pool, false));
+        operation("both", 5);
+        scan("both", 5);
+        scan("meanwhile", 4);
+        scan_ends();
+        CHECK_OK(refresh_begin(pool, false));
+        scan_ends();
+        CHECK_EQ(size_of("both"), 5);
+        CHECK_EQ(size_of("meanwhile"), 4);
         end();
 }
 
