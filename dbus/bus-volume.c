@@ -170,6 +170,20 @@ static int begin_query(sd_bus_message *m, Volume *v, Call *c, sd_bus_error *ret_
         return call_authorize_pool(c, v->pool, v, "volume-list", ret_error);
 }
 
+/* Asks for the fresh details, of which `answer` makes the reply. */
+static int ask_info(sd_bus_message *m, Volume *v, query_answer_t answer, sd_bus_error *ret_error)
+{
+        _cleanup_call_ Call c = {};
+        int r;
+
+        r = volume_begin(m, v, &c, ret_error);
+        if (r > 0)
+                r = begin_query(m, v, &c, ret_error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        return query_ask(&c, v->pool, "info", v->name, NULL, answer, ret_error);
+}
+
 static int answer_info(sd_bus_message *m, Pool *p, const char *volume, const Bag *result, Error *e)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -183,16 +197,7 @@ static int answer_info(sd_bus_message *m, Pool *p, const char *volume, const Bag
 
 static int method_get_info(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
-        Volume *v = userdata;
-        _cleanup_call_ Call c = {};
-        int r;
-
-        r = volume_begin(m, v, &c, ret_error);
-        if (r > 0)
-                r = begin_query(m, v, &c, ret_error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        return query_ask(&c, v->pool, "info", v->name, NULL, answer_info, ret_error);
+        return ask_info(m, userdata, answer_info, ret_error);
 }
 
 static int answer_xml(sd_bus_message *m, Pool *p, const char *volume, const Bag *result, Error *e)
@@ -216,16 +221,7 @@ static int answer_xml(sd_bus_message *m, Pool *p, const char *volume, const Bag 
 
 static int method_get_xml(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
-        Volume *v = userdata;
-        _cleanup_call_ Call c = {};
-        int r;
-
-        r = volume_begin(m, v, &c, ret_error);
-        if (r > 0)
-                r = begin_query(m, v, &c, ret_error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        return query_ask(&c, v->pool, "info", v->name, NULL, answer_xml, ret_error);
+        return ask_info(m, userdata, answer_xml, ret_error);
 }
 
 static int answer_access(sd_bus_message *m, Pool *p, const char *volume, const Bag *result, Error *e)
