@@ -10,12 +10,12 @@
 #include <sys/statfs.h>
 #include <sys/xattr.h>
 
-#include "file-clone.h"
-#include "file-create.h"
-#include "file-mark.h"
-#include "file-new.h"
-#include "file-scan.h"
-#include "file-volume.h"
+#include "file/clone.h"
+#include "file/create.h"
+#include "file/mark.h"
+#include "file/new.h"
+#include "file/scan.h"
+#include "file/volume.h"
 
 #define TARGET_MODE_DEFAULT 0711u
 

@@ -24,7 +24,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include "ctx-internal.h"
+#include "worker/ctx-internal.h"
 #include "util/fileio.h"
 #include "util/protocol.h"
 

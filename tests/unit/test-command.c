@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tools as a backend runs them, outside the sandbox. */
-#include "ctx-internal.h"
+#include "worker/ctx-internal.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -6,7 +6,7 @@
 #include <sys/mount.h>
 #include <sys/statfs.h>
 
-#include "file-clone.h"
+#include "file/clone.h"
 
 #define MIB (1024ull * 1024)
 

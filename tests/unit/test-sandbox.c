@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a tool in the sandbox can do, and what it cannot. Without arguments as whoever runs it, and for root
  * once more as an ordinary user. Perl stands for a tool that a hostile image has taken over. */
-#include "ctx-internal.h"
-#include "sandbox.h"
+#include "worker/ctx-internal.h"
+#include "worker/sandbox.h"
 
 #include <fcntl.h>
 #include <grp.h>

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "file/volume.h"
+
+#include <fcntl.h>
+
+void file_chain_done(FileChain *ch)
+{
+        for (size_t i = 1; i < ch->n; i++)
+                safe_close(ch->nodes[i].fd);
+        ch->n = 0;
+}
+
+int file_refuse_undeclared(const FileRoot *r, const char *name, const FileEntry *e, const char *what)
+{
+        if (e->mark.format != FORMAT_NONE || e->image.format == FORMAT_RAW ||
+            e->image.format == FORMAT_NONE || e->image.format == FORMAT_ISO)
+                return 0;
+        return error_set(ctx_error(r->ctx), ERROR_INVALID_ARGS,
+                         "Volume %s looks like %s, but was not made by this service, so it counts as raw "
+                         "and cannot be %s",
+                         name, image_format_to_string(e->image.format), what);
+}
+
+/* What qemu would open besides the file itself has to be known and pinned. */
+static int check_node(const FileRoot *r, const char *name, ImageFormat f, const ImageInfo *i)
+{
+        Error *e = ctx_error(r->ctx);
+
+        if (f == FORMAT_RAW || f == FORMAT_ISO)
+                return 0;
+        if (i->encrypted || f == FORMAT_LUKS)
+                return error_set(e, ERROR_NOT_SUPPORTED,
+                                 "Image %s is encrypted; it can only be copied as it is", name);
+        if (i->data_file)
+                return error_set(e, ERROR_NOT_SUPPORTED, "Image %s keeps its data in another file", name);
+        if (f == FORMAT_VMDK && !streq_ptr(i->variant, "monolithicSparse") &&
+            !streq_ptr(i->variant, "streamOptimized"))
+                return error_set(e, ERROR_NOT_SUPPORTED, "Image %s is a vmdk of several files", name);
+        return 0;
+}
+
+static int next_node(const FileRoot *r, const char *name, const char *backing, ImageFormat format,
+                     FileEntry *ret, int *ret_fd, ImageFormat *ret_format)
+{
+        _cleanup_free_ char *raw = file_backing_name(r, backing);
+        int fd;
+
+        if (!raw || file_entry_read(r, raw, DT_REG, 0, ret) <= 0)
+                return error_set(ctx_error(r->ctx), ERROR_NOT_SUPPORTED,
+                                 "The backing file %s of image %s is not a volume of pool %s", backing, name,
+                                 ctx_pool_name(r->ctx));
+        fd = file_open(r, raw, O_RDONLY);
+        if (fd < 0)
+                return error_set_errno(ctx_error(r->ctx), fd, "Cannot open backing file %s", backing);
+        *ret_fd = fd;
+        *ret_format = format == FORMAT_NONE ? ret->info.format : format;
+        return check_node(r, backing, *ret_format, &ret->image);
+}
+
+int file_chain_open(const FileRoot *r, const char *name, const FileEntry *e, int fd, FileChain *ret)
+{
+        _cleanup_chain_ FileChain ch = { .nodes[0] = { .fd = fd, .format = e->info.format }, .n = 1 };
+        _cleanup_free_ char *backing = NULL;
+        ImageFormat format = e->image.backing_format;
+        int k;
+
+        k = check_node(r, name, e->info.format, &e->image);
+        if (k < 0)
+                return k;
+        if (e->image.format == e->info.format && e->image.backing && !(backing = strdup(e->image.backing)))
+                return -ENOMEM;
+        while (backing) {
+                _cleanup_entry_ FileEntry below = FILE_ENTRY_NULL;
+                QemuNode *node = &ch.nodes[ch.n];
+
+                if (ch.n == QEMU_CHAIN_MAX)
+                        return error_set(ctx_error(r->ctx), ERROR_NOT_SUPPORTED,
+                                         "Image %s has more than %u backing files", name, QEMU_CHAIN_MAX);
+                node->fd = -EBADF;
+                k = next_node(r, name, backing, format, &below, &node->fd, &node->format);
+                ch.n++;
+                if (k < 0)
+                        return k;
+                free(backing);
+                backing = NULL;
+                format = below.image.backing_format;
+                if (node->format == below.image.format && below.image.backing &&
+                    !(backing = strdup(below.image.backing)))
+                        return -ENOMEM;
+        }
+        *ret = ch;
+        ch.n = 0;
+        return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A file or directory that is being made: without a name, or under a temporary one, until it is complete. */
+#pragma once
+
+#include "file/entry.h"
+
+typedef struct FileNew {
+        const FileRoot *root;
+        const char *name;   /* of the volume; borrowed, also its name on disk */
+        const Bag *options; /* volume options; borrowed */
+        uid_t creator;
+        int fd; /* O_RDWR; of a directory O_RDONLY */
+        bool directory;
+        char *temporary; /* NULL: the file has no name at all (O_TMPFILE) */
+} FileNew;
+
+#define FILE_NEW_NULL ((FileNew){ .fd = -EBADF })
+
+/* Options that every made volume takes: mode, owner, group, label, nocow. */
+
+/* Checks the name (InvalidName, VolumeExists). No side effect. */
+int file_new_check(const FileRoot *r, const char *name);
+
+/* Opens the nameless file. Where the file system has no O_TMPFILE, and for directories, a temporary name is
+ * made after its undo intent was written. */
+int file_new_open(const FileRoot *r, const char *name, bool directory, const Bag *options, uid_t creator,
+                  FileNew *ret);
+
+/* Owner, mode, label and mark are set, then the file gets its name at once (VolumeExists when somebody was
+ * faster), is left for syncing and told with ctx_volume(). */
+int file_new_finish(FileNew *n, ImageFormat format);
+void file_new_done(FileNew *n); /* unfinished: nothing is left */
+#define _cleanup_new_ _cleanup_(file_new_done)
+
+/* Undo of what a worker that died left under a temporary name. */
+#define FILE_NEW_STEP "remove-temporary"
+int file_new_undo(const FileRoot *r, const char *temporary);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Volumes of file-based pools that are there already. As the functions of that name in Backend. */
+#pragma once
+
+#include "file/entry.h"
+#include "data/qemu-img.h"
+
+int file_stat(Ctx *c, const char *name);
+int file_info(Ctx *c, const char *name, Bag *ret);
+int file_access(Ctx *c, const char *name, uid_t uid, bool *ret_allowed, char **ret_reason);
+int file_resize(Ctx *c, const char *name, uint64_t capacity, bool shrink, bool allocate);
+int file_declare(Ctx *c, const char *name, ImageFormat format);
+int file_delete(Ctx *c, const char *name, char *const *dependents);
+
+/* Undo of a resize that died while it wrote zeros: `argument` is "SIZE NAME". */
+#define FILE_RESIZE_STEP "truncate"
+int file_resize_undo(const FileRoot *r, const char *argument);
+
+/* InUse while a volume of the pool that is not among `dependents` stands on this one. Reads all headers: a
+ * job's work. */
+int file_refuse_overlays(const FileRoot *r, const char *name, const char *raw, char *const *dependents);
+
+/* Opens everything below an image, for qemu-img: the chain starts with the image itself on `fd`, the others
+ * are opened for reading. NotSupported when a part lies outside the pool, is encrypted, or has files that
+ * cannot be pinned. */
+typedef struct FileChain {
+        QemuNode nodes[QEMU_CHAIN_MAX];
+        size_t n;
+} FileChain;
+int file_chain_open(const FileRoot *r, const char *name, const FileEntry *e, int fd, FileChain *ret);
+void file_chain_done(FileChain *ch); /* closes all but the first */
+#define _cleanup_chain_ _cleanup_(file_chain_done)
+
+/* A file that nobody declared but that looks like an image must not be handled as raw: InvalidArgs. */
+int file_refuse_undeclared(const FileRoot *r, const char *name, const FileEntry *e, const char *what);
