@@ -18,9 +18,46 @@ typedef enum BackendFeature {
         FEATURE_VOLUME_DELETE = 1 << 6,
         FEATURE_WATCH = 1 << 7,
         FEATURE_DISCOVER = 1 << 8,
-        FEATURE_DECLARE = 1 << 10,  /* volumes remember a format */
         FEATURE_USER_MODE = 1 << 9, /* works without the system service */
+        FEATURE_DECLARE = 1 << 10,  /* volumes remember a format */
+        FEATURE_OPEN = 1 << 11,
+        FEATURE_NBD = 1 << 12,
+        FEATURE_TRANSFER = 1 << 13, /* upload and download */
+        FEATURE_IMPORT = 1 << 14,   /* and export */
+        FEATURE_COPY = 1 << 15,     /* lends volumes to other pools, and makes copies of what they lend */
+        FEATURE_RENAME = 1 << 16,
+        FEATURE_CONVERT = 1 << 17, /* in place */
+        FEATURE_REBASE = 1 << 18,  /* and flatten */
+        FEATURE_WIPE = 1 << 19,
+        FEATURE_SNAPSHOT = 1 << 20,
+        FEATURE_ATTACHMENT = 1 << 21,
 } BackendFeature;
+
+#define IMAGE_CHAIN_MAX 12u
+
+/* One image and the format that it is used as. */
+typedef struct ImageNode {
+        int fd;
+        ImageFormat format;
+} ImageNode;
+
+/* A volume that is lent for reading, to a worker of another pool or to a tool: its image and what that stands on, outermost
+ * first. The descriptors hold QEMU's own locks (file/use.h), so nobody begins to write while one of them is open. */
+typedef struct VolumeSource {
+        char *name; /* in its own pool, for messages */
+        ImageNode nodes[IMAGE_CHAIN_MAX];
+        size_t n;
+        uint64_t capacity, allocation; /* bytes; allocation: what a copy is likely to take */
+} VolumeSource;
+
+void volume_source_done(VolumeSource *s); /* source.c; closes */
+#define _cleanup_source_ _cleanup_(volume_source_done)
+
+typedef enum SnapshotAction {
+        SNAPSHOT_CREATE,
+        SNAPSHOT_REVERT,
+        SNAPSHOT_DELETE,
+} SnapshotAction;
 
 typedef struct Backend {
         const char *name;
@@ -53,6 +90,27 @@ typedef struct Backend {
         int (*volume_stat)(Ctx *c, const char *name);           /* ctx_volume() or ctx_vanished() */
         int (*volume_info)(Ctx *c, const char *name, Bag *ret); /* details, see volume_to_xml() */
         int (*volume_access)(Ctx *c, const char *name, uid_t uid, bool *ret_allowed, char **ret_reason);
+        /* `options` of the rest are those of protocol.h. All return only when what they tell of is done. */
+        int (*volume_open)(Ctx *c, const char *name, const Bag *options,
+                           Bag *result);                                 /* never needs a job */
+        int (*volume_lend)(Ctx *c, const char *name, VolumeSource *ret); /* never needs a job */
+        int (*volume_copy)(Ctx *c, const char *name, const VolumeSource *source, uint64_t capacity,
+                           const Bag *options, uid_t creator);
+        /* fd: of the caller, checked already; the backend does not close it. */
+        int (*volume_upload)(Ctx *c, const char *name, int fd, const Bag *options);
+        int (*volume_download)(Ctx *c, const char *name, int fd, const Bag *options);
+        int (*volume_import)(Ctx *c, const char *name, int fd, const Bag *transfer, const Bag *options,
+                             uid_t creator);
+        int (*volume_export)(Ctx *c, const char *name, int fd, const Bag *options);
+        int (*volume_rename)(Ctx *c, const char *name, const char *new_name);
+        int (*volume_convert)(Ctx *c, const char *name, ImageFormat format, const Bag *options);
+        int (*volume_rebase)(Ctx *c, const char *name, const char *backing,
+                             const Bag *options); /* NULL: flatten */
+        int (*volume_wipe)(Ctx *c, const char *name, const char *algorithm, const Bag *options);
+        int (*volume_snapshot)(Ctx *c, const char *name, SnapshotAction action, const char *snapshot,
+                               const Bag *options);
+        int (*volume_endpoint)(Ctx *c, const char *name, bool read_only, Bag *result);
+        int (*volume_attachment)(Ctx *c, const char *name, Bag *result); /* never needs a job */
         int (*watch)(Ctx *c, int *ret_fd); /* an inotify descriptor that the daemon reads */
         int (*space)(Ctx *c, uint64_t *ret_capacity, uint64_t *ret_allocation, uint64_t *ret_available);
         int (*undo)(Ctx *c, const char *step, const char *argument);
@@ -90,6 +148,7 @@ int ctx_vanished(Ctx *c, const char *name);
 
 /* A word for the job's result, beside what every job tells: "method" of a clone, for one. */
 int ctx_result(Ctx *c, const char *key, const char *value);
+int ctx_result_u64(Ctx *c, const char *key, uint64_t value);
 
 /* Descriptors to make durable before the operation's success is told; several operations that wait in a session worker's
  * queue share one round of fsync(). Takes a duplicate. */

@@ -22,6 +22,20 @@ static const char *const operation_names[_OPERATION_MAX] = {
         [OPERATION_VOLUME_DELETE] = "volume-delete",
         [OPERATION_VOLUME_SET_FORMAT] = "volume-set-format",
         [OPERATION_VOLUME_REFRESH] = "volume-refresh",
+        [OPERATION_VOLUME_UPLOAD] = "volume-upload",
+        [OPERATION_VOLUME_DOWNLOAD] = "volume-download",
+        [OPERATION_VOLUME_IMPORT] = "volume-import",
+        [OPERATION_VOLUME_EXPORT] = "volume-export",
+        [OPERATION_VOLUME_RENAME] = "volume-rename",
+        [OPERATION_VOLUME_MOVE] = "volume-move",
+        [OPERATION_VOLUME_CONVERT] = "volume-convert",
+        [OPERATION_VOLUME_REBASE] = "volume-rebase",
+        [OPERATION_VOLUME_FLATTEN] = "volume-flatten",
+        [OPERATION_VOLUME_WIPE] = "volume-wipe",
+        [OPERATION_SNAPSHOT_CREATE] = "snapshot-create",
+        [OPERATION_SNAPSHOT_REVERT] = "snapshot-revert",
+        [OPERATION_SNAPSHOT_DELETE] = "snapshot-delete",
+        [OPERATION_POOL_CONVERT] = "pool-convert",
 };
 
 static const char *const state_names[_JOB_STATE_MAX] = {
@@ -69,6 +83,20 @@ bool operation_is_pool_wide(Operation o)
         case OPERATION_VOLUME_DELETE:
         case OPERATION_VOLUME_SET_FORMAT:
         case OPERATION_VOLUME_REFRESH:
+        case OPERATION_VOLUME_UPLOAD:
+        case OPERATION_VOLUME_DOWNLOAD:
+        case OPERATION_VOLUME_IMPORT:
+        case OPERATION_VOLUME_EXPORT:
+        case OPERATION_VOLUME_RENAME:
+        case OPERATION_VOLUME_MOVE:
+        case OPERATION_VOLUME_CONVERT:
+        case OPERATION_VOLUME_REBASE:
+        case OPERATION_VOLUME_FLATTEN:
+        case OPERATION_VOLUME_WIPE:
+        case OPERATION_SNAPSHOT_CREATE:
+        case OPERATION_SNAPSHOT_REVERT:
+        case OPERATION_SNAPSHOT_DELETE:
+        case OPERATION_POOL_CONVERT:
         case _OPERATION_MAX:
         case _OPERATION_INVALID:
                 return false;

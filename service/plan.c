@@ -71,6 +71,20 @@ int job_plan(Job *j, const Pool *p)
         case OPERATION_VOLUME_SET_FORMAT:
         case OPERATION_VOLUME_REFRESH:
                 return add_step(j, step_operations[j->operation], TAKE_PTR(j->run->args));
+        case OPERATION_VOLUME_UPLOAD:
+        case OPERATION_VOLUME_DOWNLOAD:
+        case OPERATION_VOLUME_IMPORT:
+        case OPERATION_VOLUME_EXPORT:
+        case OPERATION_VOLUME_RENAME:
+        case OPERATION_VOLUME_MOVE:
+        case OPERATION_VOLUME_CONVERT:
+        case OPERATION_VOLUME_REBASE:
+        case OPERATION_VOLUME_FLATTEN:
+        case OPERATION_VOLUME_WIPE:
+        case OPERATION_SNAPSHOT_CREATE:
+        case OPERATION_SNAPSHOT_REVERT:
+        case OPERATION_SNAPSHOT_DELETE:
+        case OPERATION_POOL_CONVERT:
         case _OPERATION_MAX:
         case _OPERATION_INVALID:
                 break;

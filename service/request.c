@@ -535,6 +535,20 @@ static int prepare(const Request *r, Prepared *p, Error *e)
         case OPERATION_VOLUME_REFRESH:
                 return prepare_volume_refresh(r, p, e);
         case OPERATION_DISCOVER:
+        case OPERATION_VOLUME_UPLOAD:
+        case OPERATION_VOLUME_DOWNLOAD:
+        case OPERATION_VOLUME_IMPORT:
+        case OPERATION_VOLUME_EXPORT:
+        case OPERATION_VOLUME_RENAME:
+        case OPERATION_VOLUME_MOVE:
+        case OPERATION_VOLUME_CONVERT:
+        case OPERATION_VOLUME_REBASE:
+        case OPERATION_VOLUME_FLATTEN:
+        case OPERATION_VOLUME_WIPE:
+        case OPERATION_SNAPSHOT_CREATE:
+        case OPERATION_SNAPSHOT_REVERT:
+        case OPERATION_SNAPSHOT_DELETE:
+        case OPERATION_POOL_CONVERT:
         case _OPERATION_MAX:
         case _OPERATION_INVALID:
                 break;

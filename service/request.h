@@ -11,11 +11,18 @@
 typedef struct Request {
         Operation operation;
         Pool *pool;
-        const char *volume; /* name, NULL for pool operations */
-        uint64_t capacity;  /* create, clone, resize; UINT64_MAX: not given */
-        const Bag *options; /* method options as they came; without "wait" */
-        const char *source; /* clone: name of the source volume in the same pool */
-        const char *format; /* set-format */
+        const char *volume;    /* name, NULL for pool operations */
+        uint64_t capacity;     /* create, clone, resize; UINT64_MAX: not given */
+        const Bag *options;    /* method options as they came; without "wait" */
+        const char *source;    /* clone: name of the source volume */
+        Pool *source_pool;     /* clone: where it is; NULL: in the same pool */
+        Pool *target;          /* move: where to */
+        const char *new_name;  /* rename, move; NULL: the old one */
+        const char *format;    /* set-format, convert, export (NULL: as stored) */
+        const char *backing;   /* rebase: name of a volume in the same pool */
+        const char *algorithm; /* wipe */
+        const char *snapshot;  /* snapshots: its name */
+        int fd; /* upload, download, import, export: the caller's, borrowed; never read or asked here */
         uid_t caller;
 } Request;
 

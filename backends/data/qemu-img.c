@@ -11,7 +11,7 @@
 typedef struct Line {
         const char *argv[ARGUMENTS_MAX + 1];
         size_t n;
-        CommandFd fds[QEMU_CHAIN_MAX + 2];
+        CommandFd fds[IMAGE_CHAIN_MAX + 2];
         size_t n_fds;
         char *options, *node, *target, *size, *secret, *file; /* owned words */
 } Line;
@@ -233,7 +233,7 @@ int qemu_img_create(Ctx *c, const QemuImage *i)
 }
 
 /* json:{...} of a chain, the ends closed with "backing": null. */
-static int node_text(Line *l, const QemuNode *chain, size_t n, char **ret)
+static int node_text(Line *l, const ImageNode *chain, size_t n, char **ret)
 {
         _cleanup_free_ char *text = NULL;
 
@@ -257,7 +257,7 @@ static int node_text(Line *l, const QemuNode *chain, size_t n, char **ret)
         return asprintf(ret, "json:%s", text ? text : "{}") < 0 ? -ENOMEM : 0;
 }
 
-int qemu_img_resize(Ctx *c, const QemuNode *chain, size_t n, uint64_t capacity, bool shrink, bool allocate)
+int qemu_img_resize(Ctx *c, const ImageNode *chain, size_t n, uint64_t capacity, bool shrink, bool allocate)
 {
         _cleanup_(line_done) Line l = {};
         int r;
@@ -279,7 +279,7 @@ int qemu_img_resize(Ctx *c, const QemuNode *chain, size_t n, uint64_t capacity, 
         return run(c, &l, capacity, false, allocate);
 }
 
-int qemu_img_convert(Ctx *c, const QemuNode *chain, size_t n, const QemuImage *i)
+int qemu_img_convert(Ctx *c, const ImageNode *chain, size_t n, const QemuImage *i)
 {
         _cleanup_(line_done) Line l = {};
         int r;

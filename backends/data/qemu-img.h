@@ -6,14 +6,6 @@
 
 #include "backend.h"
 
-/* One image and what it stands on, outermost first. */
-typedef struct QemuNode {
-        int fd;
-        ImageFormat format;
-} QemuNode;
-
-#define QEMU_CHAIN_MAX 12u
-
 typedef struct QemuImage {
         int fd; /* open for reading and writing */
         ImageFormat format;
@@ -29,11 +21,11 @@ typedef struct QemuImage {
  * caller. */
 int qemu_img_create(Ctx *c, const QemuImage *image);
 
-int qemu_img_resize(Ctx *c, const QemuNode *chain, size_t n, uint64_t capacity, bool shrink, bool allocate);
+int qemu_img_resize(Ctx *c, const ImageNode *chain, size_t n, uint64_t capacity, bool shrink, bool allocate);
 
 /* Copies what the guest sees of the chain into the image, which was formatted with qemu_img_create() before.
  */
-int qemu_img_convert(Ctx *c, const QemuNode *chain, size_t n, const QemuImage *image);
+int qemu_img_convert(Ctx *c, const ImageNode *chain, size_t n, const QemuImage *image);
 
 /* The format under the name that qemu knows. */
 const char *qemu_driver(ImageFormat f);

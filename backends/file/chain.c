@@ -71,11 +71,11 @@ int file_chain_open(const FileRoot *r, const char *name, const FileEntry *e, int
                 return -ENOMEM;
         while (backing) {
                 _cleanup_entry_ FileEntry below = FILE_ENTRY_NULL;
-                QemuNode *node = &ch.nodes[ch.n];
+                ImageNode *node = &ch.nodes[ch.n];
 
-                if (ch.n == QEMU_CHAIN_MAX)
+                if (ch.n == IMAGE_CHAIN_MAX)
                         return error_set(ctx_error(r->ctx), ERROR_NOT_SUPPORTED,
-                                         "Image %s has more than %u backing files", name, QEMU_CHAIN_MAX);
+                                         "Image %s has more than %u backing files", name, IMAGE_CHAIN_MAX);
                 node->fd = -EBADF;
                 k = next_node(r, name, backing, format, &below, &node->fd, &node->format);
                 ch.n++;

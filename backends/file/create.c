@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "file/new.h"
 #include "data/qemu-img.h"
+#include "file/new.h"
 #include "util/fileio.h"
 #include "util/names.h"
 

@@ -2,8 +2,8 @@
 /* Volumes of file-based pools that are there already. As the functions of that name in Backend. */
 #pragma once
 
-#include "file/entry.h"
 #include "data/qemu-img.h"
+#include "file/entry.h"
 
 int file_stat(Ctx *c, const char *name);
 int file_info(Ctx *c, const char *name, Bag *ret);
@@ -24,7 +24,7 @@ int file_refuse_overlays(const FileRoot *r, const char *name, const char *raw, c
  * are opened for reading. NotSupported when a part lies outside the pool, is encrypted, or has files that
  * cannot be pinned. */
 typedef struct FileChain {
-        QemuNode nodes[QEMU_CHAIN_MAX];
+        ImageNode nodes[IMAGE_CHAIN_MAX];
         size_t n;
 } FileChain;
 int file_chain_open(const FileRoot *r, const char *name, const FileEntry *e, int fd, FileChain *ret);

@@ -12,10 +12,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "worker/ctx-internal.h"
-#include "worker/sandbox.h"
 #include "util/fileio.h"
 #include "util/names.h"
+#include "worker/ctx-internal.h"
+#include "worker/sandbox.h"
 
 #define TIMEOUT_SEC 60u
 #define GRACE_USEC (2ULL * 1000 * 1000) /* between SIGTERM and SIGKILL */

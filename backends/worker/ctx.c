@@ -180,6 +180,13 @@ int ctx_result(Ctx *c, const char *key, const char *value)
         return r < 0 ? error_set_errno(&c->error, r, "Cannot tell the result") : 0;
 }
 
+int ctx_result_u64(Ctx *c, const char *key, uint64_t value)
+{
+        int r = c->result ? bag_set_u64(c->result, key, value) : 0;
+
+        return r < 0 ? error_set_errno(&c->error, r, "Cannot tell the result") : 0;
+}
+
 int ctx_vanished(Ctx *c, const char *name)
 {
         char **l;

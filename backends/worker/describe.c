@@ -11,12 +11,28 @@ static const struct {
         uint32_t feature;
         const char *name;
 } features[] = {
-        { FEATURE_BUILD, "build" },         { FEATURE_DELETE, "delete" },
-        { FEATURE_CREATE, "create" },       { FEATURE_RESIZE, "resize" },
-        { FEATURE_SHRINK, "shrink" },       { FEATURE_CLONE, "clone" },
-        { FEATURE_DECLARE, "declare" },     { FEATURE_VOLUME_DELETE, "volume-delete" },
-        { FEATURE_WATCH, "watch" },         { FEATURE_DISCOVER, "discover" },
+        { FEATURE_BUILD, "build" },
+        { FEATURE_DELETE, "delete" },
+        { FEATURE_CREATE, "create" },
+        { FEATURE_RESIZE, "resize" },
+        { FEATURE_SHRINK, "shrink" },
+        { FEATURE_CLONE, "clone" },
+        { FEATURE_DECLARE, "declare" },
+        { FEATURE_VOLUME_DELETE, "volume-delete" },
+        { FEATURE_WATCH, "watch" },
+        { FEATURE_DISCOVER, "discover" },
         { FEATURE_USER_MODE, "user-mode" },
+        { FEATURE_OPEN, "open" },
+        { FEATURE_NBD, "nbd" },
+        { FEATURE_TRANSFER, "transfer" },
+        { FEATURE_IMPORT, "import" },
+        { FEATURE_COPY, "copy" },
+        { FEATURE_RENAME, "rename" },
+        { FEATURE_CONVERT, "convert" },
+        { FEATURE_REBASE, "rebase" },
+        { FEATURE_WIPE, "wipe" },
+        { FEATURE_SNAPSHOT, "snapshot" },
+        { FEATURE_ATTACHMENT, "attachment" },
 };
 
 static int add_features(const Backend *b, Bag *bag)

@@ -8,12 +8,12 @@
 #include <sys/socket.h>
 
 #include "config.h"
-#include "worker/ctx-internal.h"
-#include "worker/privileges.h"
-#include "worker/sandbox.h"
 #include "util/bag-message.h"
 #include "util/protocol.h"
 #include "util/volume-message.h"
+#include "worker/ctx-internal.h"
+#include "worker/privileges.h"
+#include "worker/sandbox.h"
 
 #define ROUND_MAX 256u /* operations that share one round */
 

@@ -7,9 +7,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 
-#include "worker/ctx-internal.h"
 #include "util/fileio.h"
 #include "util/names.h"
+#include "worker/ctx-internal.h"
 
 #define INTENTS_SIZE_MAX (1024u * 1024)
 #define FILES_PER_JOB_MAX 1000u

@@ -2,7 +2,7 @@
 /* The operations of protocol.h: from words and bags to the backend's functions. */
 #include <fcntl.h>
 
-#include "worker/ctx-internal.h"
+#include "worker/operation.h"
 
 typedef enum OperationFlags {
         OPERATION_LOCKS = 1 << 0, /* has its object to itself */
@@ -16,7 +16,7 @@ typedef struct OperationEntry {
         int (*run)(Ctx *c, const char *volume, Bag *args, Bag *result);
 } OperationEntry;
 
-static int not_supported(Ctx *c, const char *what)
+int not_supported(Ctx *c, const char *what)
 {
         return error_set(&c->error, ERROR_NOT_SUPPORTED, "Pools of type %s cannot %s", c->backend->name,
                          what);
@@ -226,6 +226,20 @@ static const OperationEntry operations[] = {
         { "stat", OPERATION_SPACE, run_stat },
         { "info", 0, run_info },
         { "access", 0, run_access },
+        { "open", 0, run_open },
+        { "lend", 0, run_lend },
+        { "attachment", 0, run_attachment },
+        { "endpoint", 0, run_endpoint },
+        { "copy", OPERATION_LOCKS | OPERATION_SPACE, run_copy },
+        { "upload", OPERATION_LOCKS | OPERATION_SPACE, run_upload },
+        { "download", 0, run_download },
+        { "import", OPERATION_LOCKS | OPERATION_SPACE, run_import },
+        { "export", 0, run_export },
+        { "rename", OPERATION_LOCKS | OPERATION_SPACE, run_rename },
+        { "convert", OPERATION_LOCKS | OPERATION_SPACE, run_convert },
+        { "rebase", OPERATION_LOCKS | OPERATION_SPACE, run_rebase },
+        { "wipe", OPERATION_LOCKS | OPERATION_SPACE, run_wipe },
+        { "snapshot", OPERATION_LOCKS | OPERATION_SPACE, run_snapshot },
         { "watch", 0, run_watch },
         { "undo", 0, run_undo },
 };

@@ -39,6 +39,29 @@
  *   remove      names as (volumes backed by it that go too, each after its base) -> space   vanished: what went
  *   stat        names as -> space                                                   changed, vanished: as found now
  *   info        {} -> details a{sv}
+ *   open        read-only s (yes, no, auto), kind s (regular, block; absent: either)
+ *               -> fd h, type s (regular, block), read-only b
+ *   lend        {} -> source a{sv}: name s, capacity t, allocation t, nodes aa{sv} (fd h, format s; outermost first)
+ *   copy        source a{sv} (of a lend, in whichever pool), capacity t (UINT64_MAX: that of the source),
+ *               options a{sv} (of the volume), creator u, bandwidth t -> method s, space      changed: the new volume
+ *   upload      fd h, offset t, length t (UINT64_MAX: to the end of fd), sparse b (zeros become holes), grow b, atomic b,
+ *               checksum b, sha256 s (expected), bandwidth t (bytes per second, 0: no limit)
+ *               -> bytes t, sha256 s, method s (reflink, copy, stream), space
+ *   download    fd h, offset t, length t (UINT64_MAX: to the end of the volume), sparse b, checksum b, bandwidth t
+ *               -> bytes t, sha256 s, method s
+ *   import      fd h, transfer a{sv}: source-format s (absent: probed), compression s (none, gzip, xz, zstd), limit t (most
+ *               bytes that the volume may have), checksum b, sha256 s, bandwidth t; options a{sv} (of the volume),
+ *               creator u -> bytes t, sha256 s, space                                  changed: the new volume
+ *   export      fd h, format s (absent: as stored), compression s (none, gzip, zstd), checksum b, bandwidth t
+ *               -> bytes t, sha256 s (both of what was written)
+ *   rename      name s -> space                                                  vanished: the old, changed: the new
+ *   convert     format s, options a{sv} (of the volume), bandwidth t -> method s, space   changed: the volume
+ *   rebase      backing s ("": flatten), bandwidth t -> space                             changed: the volume
+ *   wipe        algorithm s, write b (overwrite, where zero could discard) -> space       changed: the volume
+ *   snapshot    action s (create, revert, delete), snapshot s -> space                    changed: the volume
+ *   endpoint    read-only b -> fd h (a connected NBD client socket), export s
+ *   attachment  {} -> nodes aa{sv}, outermost first: format s, protocol a{sv} (members of a qemu -blockdev protocol
+ *               node, driver s first), libvirt a{sv} (type s, and what <source> takes)
  *   access      uid u -> allowed b, reason s
  *   watch       {} -> fd h
  *   undo        {} replays what workers that died had begun: on the volume named, or on the whole pool

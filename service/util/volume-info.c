@@ -2,12 +2,14 @@
 #include "volume-info.h"
 
 #include "names.h"
+#include "snapshot-list.h"
 
 /* Linux' limits on a file name (NAME_MAX, each byte escaped to four) and on what a worker may tell beside
  * it. */
 #define SHOWN_NAME_MAX (255u * 4)
 #define BACKING_MAX 4096u
 #define ERROR_TEXT_MAX 4096u
+#define SNAPSHOTS_TEXT_MAX (512u * 1024)
 
 static const char *const type_names[_VOLUME_TYPE_MAX] = {
         [VOLUME_FILE] = "file",
@@ -67,8 +69,8 @@ int volume_info_check(const VolumeInfo *v, Error *e)
         else if (!image_format_to_string(v->format) || !image_format_to_string(v->detected) ||
                  !image_format_to_string(v->backing_format))
                 wrong = "format";
-        else if (v->flags &
-                 ~(uint32_t)(VOLUME_ENCRYPTED | VOLUME_INCOMPLETE | VOLUME_READ_ONLY | VOLUME_FOREIGN_LINKS))
+        else if (v->flags & ~(uint32_t)(VOLUME_ENCRYPTED | VOLUME_INCOMPLETE | VOLUME_READ_ONLY |
+                                        VOLUME_FOREIGN_LINKS | VOLUME_CORRUPT))
                 wrong = "flag";
         else if (v->mode > 07777)
                 wrong = "mode";
@@ -76,6 +78,9 @@ int volume_info_check(const VolumeInfo *v, Error *e)
                 wrong = "backing file";
         else if (v->error && !text_is_plausible(v->error, ERROR_TEXT_MAX))
                 wrong = "error text";
+        else if (v->snapshots && !(text_is_plausible(v->snapshots, SNAPSHOTS_TEXT_MAX) &&
+                                   snapshot_list_is_valid(v->snapshots)))
+                wrong = "list of snapshots";
         if (wrong)
                 return error_set(e, ERROR_FAILED, "the worker told of volume '%s' with an impossible %s",
                                  v->name, wrong);

@@ -44,6 +44,7 @@ typedef enum VolumeFlags {
         VOLUME_READ_ONLY = 1 << 2,
         VOLUME_FOREIGN_LINKS =
                 1 << 3, /* more than one hard link: never resized, wiped, chowned, opened for writing */
+        VOLUME_CORRUPT = 1 << 4, /* an upload or wipe broke off in it; until it is rewritten */
 } VolumeFlags;
 
 /* All strings are borrowed. Sizes in bytes, times in µs since the epoch. UINT64_MAX: not known. */
@@ -62,7 +63,8 @@ typedef struct VolumeInfo {
         uint32_t mode;       /* permission bits */
         const char *backing; /* backing file as written in the header, NULL: none */
         ImageFormat backing_format;
-        const char *error; /* what is wrong with this volume, NULL: nothing */
+        const char *error;     /* what is wrong with this volume, NULL: nothing */
+        const char *snapshots; /* snapshot-list.h, NULL: none */
 } VolumeInfo;
 
 const char *volume_type_to_string(VolumeType t); /* "file" ... */

@@ -6,9 +6,9 @@
 
 #include "volume-info.h"
 
-#define VOLUME_SIGNATURE "syyyutttuuuutsys"
+#define VOLUME_SIGNATURE "syyyutttuuuutsyss"
 /* name type format detected flags capacity allocation physical creator uid gid mode mtime backing
- * backing_format error */
+ * backing_format error snapshots */
 
 int volume_append_to_message(const VolumeInfo *v,
                              sd_bus_message *m); /* one struct; the array is open already */

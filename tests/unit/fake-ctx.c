@@ -139,6 +139,11 @@ int ctx_result(Ctx *c, const char *key, const char *value)
         return bag_set_string(c->result, key, value);
 }
 
+int ctx_result_u64(Ctx *c, const char *key, uint64_t value)
+{
+        return bag_set_u64(c->result, key, value);
+}
+
 int ctx_vanished(Ctx *c, const char *name)
 {
         return strv_append(&c->vanished, name);
