@@ -3,7 +3,8 @@
 
     client.pool("lab").CreateVolume("web1", 2 * GIB, format="qcow2", wait=True)
 
-The last argument of a method, its options, is made of keyword arguments and, for keys with dots, of one dict.
+The last argument of a method, its options, is made of keyword arguments and, for keys with dots, of one dict. A descriptor is
+given as its number and stays the test's; one that comes back is the test's, too.
 """
 
 import os
@@ -52,6 +53,9 @@ METHODS = {
         "CreateVolume": ("s t a{sv}", "o"),
         "CreateVolumeXML": ("s a{sv}", "o"),
         "CloneVolume": ("s o a{sv}", "o"),
+        "ImportVolume": ("s h a{sv}", "o"),
+        "ConvertVolumes": ("s a{sv}", "o"),
+        "OpenVolume": ("s a{sv}", "h s b a{sv}"),
         "GetVolume": ("s", "o"),
         "ListVolumes": ("a{sv}", "a(stttssu) s t"),
         "DumpVolumes": ("a{sv}", "h t"),
@@ -64,6 +68,23 @@ METHODS = {
         "GetXML": ("a{sv}", "s"),
         "GetInfo": ("a{sv}", "a{sv}"),
         "CheckAccess": ("u a{sv}", "b s"),
+        "Open": ("a{sv}", "h s b a{sv}"),
+        "OpenNBD": ("a{sv}", "h s b"),
+        "Upload": ("h a{sv}", "o"),
+        "Download": ("h a{sv}", "o"),
+        "Export": ("h a{sv}", "o"),
+        "Rename": ("s a{sv}", ""),
+        "Move": ("o a{sv}", "o"),
+        "Convert": ("s a{sv}", "o"),
+        "Flatten": ("a{sv}", "o"),
+        "Rebase": ("o a{sv}", "o"),
+        "Wipe": ("s a{sv}", "o"),
+        "CreateSnapshot": ("s a{sv}", "o"),
+        "GetAttachment": ("s a{sv}", "s"),
+    },
+    "Snapshot": {
+        "Revert": ("a{sv}", "o"),
+        "Delete": ("a{sv}", "o"),
     },
     "Job": {
         "Cancel": ("a{sv}", ""),
@@ -128,18 +149,19 @@ def options(mapping=None, **more):
 class Pending:
     """A call under way."""
 
-    def __init__(self, connection, arguments):
+    def __init__(self, connection, arguments, fds, reply):
         self.connection = connection
+        self.reply = reply
         self.started = time.monotonic()
         self.ended = None
         self.answer = None
         self.error = None
-        connection.call(*arguments, None, self._on_reply)
+        connection.call_with_unix_fd_list(*arguments, fds, None, self._on_reply)
 
     def _on_reply(self, connection, result):
         self.ended = time.monotonic()
         try:
-            self.answer = connection.call_finish(result)
+            self.answer = received(self.reply, *connection.call_with_unix_fd_list_finish(result))
         except GLib.Error as error:
             self.error = BusError.of(error)
 
@@ -156,11 +178,17 @@ class Pending:
             raise TimeoutError("no reply")
         if self.error:
             raise self.error
-        return unpack(self.answer)
+        return self.answer
 
 
 def unpack(reply):
     values = reply.unpack()
+    return values[0] if len(values) == 1 else (values or None)
+
+
+def received(types, reply, fds):
+    """The values of a reply of these types, each descriptor as a number of our own."""
+    values = tuple(fds.get(value) if type == "h" else value for type, value in zip(types.split(), reply.unpack(), strict=True))
     return values[0] if len(values) == 1 else (values or None)
 
 
@@ -252,23 +280,23 @@ class Method:
         if types and types[-1] == "a{sv}":
             given = args.pop() if len(args) == len(types) else {}
             args.append(options(given, **more))
-        args = [options(a) if t == "a{sv}" else a for t, a in zip(types, args, strict=True)]
+        fds = Gio.UnixFDList.new()
+        args = [options(a) if t == "a{sv}" else fds.append(a) if t == "h" else a for t, a in zip(types, args, strict=True)]
         flags = Gio.DBusCallFlags.NO_AUTO_START
         if interactive:
             flags |= Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION
-        return self.proxy.client.arguments(
-            self.proxy.path, self.proxy.interface, self.name, GLib.Variant("(" + "".join(types) + ")", tuple(args)), flags, timeout
-        )
+        words = GLib.Variant("(" + "".join(types) + ")", tuple(args))
+        return self.proxy.client.arguments(self.proxy.path, self.proxy.interface, self.name, words, flags, timeout), fds
 
     def __call__(self, *args, timeout=60, interactive=False, **more):
-        arguments = self._arguments(args, more, timeout, interactive)
+        arguments, fds = self._arguments(args, more, timeout, interactive)
         try:
-            return unpack(self.proxy.client.connection.call_sync(*arguments, None))
+            return received(self.reply, *self.proxy.client.connection.call_with_unix_fd_list_sync(*arguments, fds, None))
         except GLib.Error as error:
             raise BusError.of(error) from None
 
     def begin(self, *args, timeout=60, interactive=False, **more):
-        return Pending(self.proxy.client.connection, self._arguments(args, more, timeout, interactive))
+        return Pending(self.proxy.client.connection, *self._arguments(args, more, timeout, interactive), self.reply)
 
 
 class Proxy:
@@ -354,6 +382,9 @@ class Client:
     def volume(self, pool, name):
         return Proxy(self, volume_path(pool, name), "Volume")
 
+    def snapshot(self, path):
+        return Proxy(self, path, "Snapshot")
+
     def job(self, path):
         return Proxy(self, path, "Job")
 
@@ -390,3 +421,7 @@ def pool_path(name):
 
 def volume_path(pool, name):
     return f"{ROOT}/volume/{encode(pool)}/{encode(name)}"
+
+
+def snapshot_path(pool, volume, name):
+    return f"{ROOT}/snapshot/{encode(pool)}/{encode(volume)}/{encode(name)}"
