@@ -2,101 +2,13 @@
 #include "file/clone.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 
+#include "data/copy.h"
 #include "file/create.h"
 #include "file/new.h"
 #include "file/volume.h"
 
-#define CHUNK (16u * 1024u * 1024u)
-#define BUFFER (1024u * 1024u)
 #define SECTOR 512u
-
-/* ---- copying bytes ---- */
-
-static bool is_zero(const uint8_t *p, size_t n)
-{
-        return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
-}
-
-/* One stretch through our memory; zeros become holes. */
-static int copy_by_hand(Ctx *c, int from, int to, uint64_t start, uint64_t end, uint64_t size)
-{
-        _cleanup_free_ uint8_t *buffer = malloc(BUFFER);
-
-        if (!buffer)
-                return -ENOMEM;
-        while (start < end) {
-                ssize_t n = pread(from, buffer, MIN(end - start, (uint64_t)BUFFER), (off_t)start), done = 0;
-                int k;
-
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        return 0; /* it became shorter */
-                while (!is_zero(buffer, n) && done < n) {
-                        ssize_t w = pwrite(to, buffer + done, n - done, (off_t)start + done);
-
-                        if (w < 0)
-                                return -errno;
-                        done += w;
-                }
-                start += n;
-                k = ctx_progress(c, start, size);
-                if (k < 0)
-                        return k;
-        }
-        return 0;
-}
-
-static int copy_stretch(Ctx *c, int from, int to, uint64_t start, uint64_t end, uint64_t size)
-{
-        while (start < end) {
-                off_t in = (off_t)start, out = (off_t)start;
-                ssize_t n = copy_file_range(from, &in, to, &out, MIN(end - start, (uint64_t)CHUNK), 0);
-                int k;
-
-                if (n < 0 && (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS))
-                        return copy_by_hand(c, from, to, start, end, size);
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        return 0;
-                start += n;
-                k = ctx_progress(c, start, size);
-                if (k < 0)
-                        return k;
-        }
-        return 0;
-}
-
-int file_copy(Ctx *c, int from, int to, uint64_t size)
-{
-        uint64_t at = 0;
-        int k;
-
-        if (ftruncate(to, (off_t)size) < 0)
-                return -errno;
-        while (at < size) {
-                off_t data = lseek(from, (off_t)at, SEEK_DATA), hole;
-
-                if (data < 0 && errno == ENXIO)
-                        return ctx_progress(c, size, size);
-                if (data < 0)
-                        return copy_by_hand(c, from, to, at, size, size);
-                hole = lseek(from, data, SEEK_HOLE);
-                if (hole < 0)
-                        return -errno;
-                at = MIN((uint64_t)hole, size);
-                k = copy_stretch(c, from, to, MIN((uint64_t)data, size), at, size);
-                if (k < 0)
-                        return k;
-        }
-        return 0;
-}
-
-/* ---- the clone ---- */
 
 typedef struct Clone {
         FileRoot root;
@@ -208,23 +120,30 @@ static int clone_check(Clone *s)
 
 static int copy_bytes(Clone *s)
 {
+        DataCopy job = {
+                .from = s->entry.fd,
+                .to = s->new.fd,
+                .from_name = s->source,
+                .to_name = s->name,
+                .length = s->entry.st.stx_size,
+        };
+        DataCopied copied;
         Ctx *c = s->root.ctx;
         int k;
 
-        if (ioctl(s->new.fd, FICLONE, s->entry.fd) >= 0)
-                return ctx_result(c, "method", "reflink");
-        if (errno == ENOSPC || errno == EDQUOT || errno == EIO)
-                return error_set_errno(ctx_error(c), errno, "Cannot clone volume %s", s->source);
+        k = data_reflink(job.from, job.to);
+        if (k >= 0)
+                return ctx_result(c, "method", data_method_to_string(DATA_REFLINK));
+        if (k != -EOPNOTSUPP)
+                return error_set_errno(ctx_error(c), k, "Cannot clone volume %s", s->source);
         k = ctx_need_job(c);
         if (k >= 0)
                 k = file_root_reserve(&s->root, s->entry.info.allocation);
         if (k < 0)
                 return k;
         ctx_ready(c);
-        k = file_copy(c, s->entry.fd, s->new.fd, s->entry.st.stx_size);
-        if (k < 0)
-                return error_set_errno(ctx_error(c), k, "Cannot copy volume %s to %s", s->source, s->name);
-        return ctx_result(c, "method", "copy");
+        k = data_copy(c, &job, &copied);
+        return k < 0 ? k : ctx_result(c, "method", data_method_to_string(DATA_COPY));
 }
 
 /* The clone has its bytes; now what is beyond the source's end. */

@@ -9,7 +9,3 @@
  * what the guest sees. Tells "method" of the result: reflink, copy or convert. */
 int file_clone(Ctx *c, const char *name, const char *source, uint64_t capacity, const Bag *options,
                uid_t creator);
-
-/* Copies all data of a file of `size` bytes into an empty one, holes stay holes. Progress in bytes. Sets no
- * error but that of a cancel. */
-int file_copy(Ctx *c, int from, int to, uint64_t size);
