@@ -28,6 +28,20 @@ char *object_path_volume(const char *pool, const char *volume)
         return prefix ? encode(prefix, volume) : NULL;
 }
 
+char *object_path_snapshots(const char *pool, const char *volume)
+{
+        _cleanup_free_ char *prefix = encode(OBJECT_SNAPSHOTS, pool);
+
+        return prefix ? encode(prefix, volume) : NULL;
+}
+
+char *object_path_snapshot(const char *pool, const char *volume, const char *snapshot)
+{
+        _cleanup_free_ char *prefix = object_path_snapshots(pool, volume);
+
+        return prefix ? encode(prefix, snapshot) : NULL;
+}
+
 char *object_path_job(uint64_t id)
 {
         char *path;
@@ -59,24 +73,53 @@ int object_path_to_pool(const char *path, char **ret_pool)
         return decode(OBJECT_POOLS, path, ret_pool);
 }
 
-int object_path_to_volume(const char *path, char **ret_pool, char **ret_volume)
+/* The same for the last label of a path; what stands before it is *ret_prefix. */
+static int decode_last(const char *path, char **ret_prefix, char **ret)
 {
-        _cleanup_free_ char *prefix = NULL, *pool = NULL;
-        const char *rest = startswith(path, OBJECT_VOLUMES "/");
-        const char *slash = rest ? strchr(rest, '/') : NULL;
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *prefix = slash ? strndup(path, (size_t)(slash - path)) : NULL;
         int r;
 
-        if (!slash)
-                return 0;
-        prefix = strndup(path, (size_t)(slash - path));
         if (!prefix)
-                return -ENOMEM;
-        r = decode(OBJECT_VOLUMES, prefix, &pool);
+                return slash ? -ENOMEM : 0;
+        r = decode(prefix, path, ret);
         if (r > 0)
-                r = decode(prefix, path, ret_volume);
-        if (r > 0)
-                *ret_pool = TAKE_PTR(pool);
+                *ret_prefix = TAKE_PTR(prefix);
         return r;
+}
+
+int object_path_to_volume(const char *path, char **ret_pool, char **ret_volume)
+{
+        _cleanup_free_ char *prefix = NULL, *pool = NULL, *volume = NULL;
+        int r;
+
+        r = decode_last(path, &prefix, &volume);
+        if (r > 0)
+                r = decode(OBJECT_VOLUMES, prefix, &pool);
+        if (r <= 0)
+                return r;
+        *ret_pool = TAKE_PTR(pool);
+        *ret_volume = TAKE_PTR(volume);
+        return 1;
+}
+
+int object_path_to_snapshot(const char *path, char **ret_pool, char **ret_volume, char **ret_snapshot)
+{
+        _cleanup_free_ char *of_volume = NULL, *of_pool = NULL, *pool = NULL, *volume = NULL,
+                            *snapshot = NULL;
+        int r;
+
+        r = decode_last(path, &of_volume, &snapshot);
+        if (r > 0)
+                r = decode_last(of_volume, &of_pool, &volume);
+        if (r > 0)
+                r = decode(OBJECT_SNAPSHOTS, of_pool, &pool);
+        if (r <= 0)
+                return r;
+        *ret_pool = TAKE_PTR(pool);
+        *ret_volume = TAKE_PTR(volume);
+        *ret_snapshot = TAKE_PTR(snapshot);
+        return 1;
 }
 
 int object_path_to_job(const char *path, uint64_t *ret_id)

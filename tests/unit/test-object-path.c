@@ -24,9 +24,26 @@ static void names_return(void)
                 }
 }
 
+static void snapshots_return(void)
+{
+        static const char *const names[] = { "before update", "1", "a/b", "Gr\u00fc\u00dfe" };
+
+        FOREACH_ELEMENT (name, names) {
+                _cleanup_free_ char *path = object_path_snapshot("images", "web1.qcow2", *name),
+                                    *prefix = object_path_snapshots("images", "web1.qcow2"), *pool = NULL,
+                                    *volume = NULL, *snapshot = NULL;
+
+                CHECK(startswith(path, prefix));
+                CHECK_EQ(object_path_to_snapshot(path, &pool, &volume, &snapshot), 1);
+                CHECK_STREQ(pool, "images");
+                CHECK_STREQ(volume, "web1.qcow2");
+                CHECK_STREQ(snapshot, *name);
+        }
+}
+
 static void other_paths(void)
 {
-        char *a = NULL, *b = NULL;
+        char *a = NULL, *b = NULL, *c = NULL;
 
         CHECK_EQ(object_path_to_pool(OBJECT_ROOT, &a), 0);
         CHECK_EQ(object_path_to_pool(OBJECT_POOLS, &a), 0);
@@ -37,7 +54,12 @@ static void other_paths(void)
         CHECK_EQ(object_path_to_volume(OBJECT_VOLUMES "/a", &a, &b), 0);
         CHECK_EQ(object_path_to_volume(OBJECT_VOLUMES "/a/b/c", &a, &b), 0);
         CHECK_EQ(object_path_to_volume(OBJECT_POOLS "/a/b", &a, &b), 0);
-        CHECK(!a && !b);
+        CHECK_EQ(object_path_to_volume("", &a, &b), 0);
+        CHECK_EQ(object_path_to_snapshot(OBJECT_SNAPSHOTS "/a/b", &a, &b, &c), 0);
+        CHECK_EQ(object_path_to_snapshot(OBJECT_SNAPSHOTS "/a/b/c/d", &a, &b, &c), 0);
+        CHECK_EQ(object_path_to_snapshot(OBJECT_SNAPSHOTS "/a/_/c", &a, &b, &c), 0);
+        CHECK_EQ(object_path_to_snapshot(OBJECT_VOLUMES "/a/b/c", &a, &b, &c), 0);
+        CHECK(!a && !b && !c);
 }
 
 static void jobs(void)
@@ -63,6 +85,7 @@ static void jobs(void)
 int main(void)
 {
         RUN(names_return);
+        RUN(snapshots_return);
         RUN(other_paths);
         RUN(jobs);
         return 0;
