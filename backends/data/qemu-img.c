@@ -232,29 +232,36 @@ int qemu_img_create(Ctx *c, const QemuImage *i)
         return r;
 }
 
-/* json:{...} of a chain, the ends closed with "backing": null. */
-static int node_text(Line *l, const ImageNode *chain, size_t n, char **ret)
+static bool has_backing(ImageFormat f)
+{
+        return f == FORMAT_QCOW2 || f == FORMAT_QCOW || f == FORMAT_QED || f == FORMAT_VMDK;
+}
+
+int qemu_node(const ImageNode *chain, size_t n, bool locked, CommandFd *fds, size_t *n_fds, char **ret)
 {
         _cleanup_free_ char *text = NULL;
 
         for (size_t k = n; k-- > 0;) {
-                bool backing = chain[k].format == FORMAT_QCOW2 || chain[k].format == FORMAT_QCOW ||
-                               chain[k].format == FORMAT_QED || chain[k].format == FORMAT_VMDK;
+                int number = FIRST_FD + (int)*n_fds;
                 char *outer;
 
+                fds[(*n_fds)++] = (CommandFd){ .fd = chain[k].fd, .number = number };
                 if (asprintf(&outer,
-                             "{\"driver\":\"%s\",\"file\":{\"driver\":\"file\",\"filename\":\"/proc/self/fd/"
-                             "%d\"}%s%s}",
-                             qemu_driver(chain[k].format), add_fd(l, chain[k].fd),
-                             backing ? ",\"backing\":" : "",
-                             !backing ? ""
-                             : text   ? text
-                                      : "null") < 0)
+                             "%s{\"driver\":\"%s\",\"file\":{\"driver\":\"file\",\"filename\":\"/proc/self/"
+                             "fd/"
+                             "%d\"%s}%s%s}",
+                             k == 0 ? "json:" : "", qemu_driver(chain[k].format), number,
+                             locked ? ",\"locking\":\"off\"" : "",
+                             has_backing(chain[k].format) ? ",\"backing\":" : "",
+                             !has_backing(chain[k].format) ? ""
+                             : text                        ? text
+                                                           : "null") < 0)
                         return -ENOMEM;
                 free(text);
                 text = outer;
         }
-        return asprintf(ret, "json:%s", text ? text : "{}") < 0 ? -ENOMEM : 0;
+        *ret = TAKE_PTR(text);
+        return 0;
 }
 
 int qemu_img_resize(Ctx *c, const ImageNode *chain, size_t n, uint64_t capacity, bool shrink, bool allocate)
@@ -262,7 +269,7 @@ int qemu_img_resize(Ctx *c, const ImageNode *chain, size_t n, uint64_t capacity,
         _cleanup_(line_done) Line l = {};
         int r;
 
-        r = node_text(&l, chain, n, &l.node);
+        r = qemu_node(chain, n, false, l.fds, &l.n_fds, &l.node);
         if (r < 0)
                 return r;
         if (asprintf(&l.size, "%llu", (unsigned long long)capacity) < 0)
@@ -284,7 +291,7 @@ int qemu_img_convert(Ctx *c, const ImageNode *chain, size_t n, const QemuImage *
         _cleanup_(line_done) Line l = {};
         int r;
 
-        r = node_text(&l, chain, n, &l.node);
+        r = qemu_node(chain, n, false, l.fds, &l.n_fds, &l.node);
         if (r < 0)
                 return r;
         add(&l, "qemu-img");

@@ -27,5 +27,9 @@ int qemu_img_resize(Ctx *c, const ImageNode *chain, size_t n, uint64_t capacity,
  */
 int qemu_img_convert(Ctx *c, const ImageNode *chain, size_t n, const QemuImage *image);
 
+/* The text "json:{...}" of a chain for a tool of qemu, its ends closed with "backing": null, and the descriptors of that,
+ * n more at the end of `fds`. locked: the descriptors hold QEMU's locks, which the tool must then not take again. */
+int qemu_node(const ImageNode *chain, size_t n, bool locked, CommandFd *fds, size_t *n_fds, char **ret);
+
 /* The format under the name that qemu knows. */
 const char *qemu_driver(ImageFormat f);
