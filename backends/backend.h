@@ -48,6 +48,7 @@ typedef struct VolumeSource {
         ImageNode nodes[IMAGE_CHAIN_MAX];
         size_t n;
         uint64_t capacity, allocation; /* bytes; allocation: what a copy is likely to take */
+        bool undeclared; /* used as raw, but looks like an image that nobody declared: to be copied as it is only */
 } VolumeSource;
 
 void volume_source_done(VolumeSource *s); /* source.c; closes */
@@ -80,8 +81,9 @@ typedef struct Backend {
          * hands back a new sealed memfd for the next refresh (-EBADF: none). One bad entry never fails it. */
         int (*refresh)(Ctx *c, int snapshot, int *ret_snapshot);
         int (*volume_create)(Ctx *c, const char *name, uint64_t capacity, const Bag *options, uid_t creator);
+        /* `transfer` holds the call's own words (linked, force-share, bandwidth), `options` those of the new volume. */
         int (*volume_clone)(Ctx *c, const char *name, const char *source, uint64_t capacity,
-                            const Bag *options, uid_t creator);
+                            const Bag *transfer, const Bag *options, uid_t creator);
         int (*volume_resize)(Ctx *c, const char *name, uint64_t capacity, bool shrink, bool allocate);
         /* `dependents`: the volumes that may go with it, each after the one that it stands on; NULL: none. */
         /* From now on the volume has this format. Refused where its header says something else. */
@@ -93,9 +95,10 @@ typedef struct Backend {
         /* `options` of the rest are those of protocol.h. All return only when what they tell of is done. */
         int (*volume_open)(Ctx *c, const char *name, const Bag *options,
                            Bag *result);                                 /* never needs a job */
-        int (*volume_lend)(Ctx *c, const char *name, VolumeSource *ret); /* never needs a job */
+        int (*volume_lend)(Ctx *c, const char *name, const Bag *options,
+                           VolumeSource *ret); /* never needs a job */
         int (*volume_copy)(Ctx *c, const char *name, const VolumeSource *source, uint64_t capacity,
-                           const Bag *options, uid_t creator);
+                           const Bag *transfer, const Bag *options, uid_t creator);
         /* fd: of the caller, checked already; the backend does not close it. */
         int (*volume_upload)(Ctx *c, const char *name, int fd, const Bag *options);
         int (*volume_download)(Ctx *c, const char *name, int fd, const Bag *options);

@@ -234,8 +234,8 @@ static int clone_convert(Clone *s)
         return k < 0 ? k : file_new_finish(&s->new, s->format);
 }
 
-int file_clone(Ctx *c, const char *name, const char *source, uint64_t capacity, const Bag *options,
-               uid_t creator)
+int file_clone(Ctx *c, const char *name, const char *source, uint64_t capacity, const Bag *transfer,
+               const Bag *options, uid_t creator)
 {
         _cleanup_(clone_done) Clone s = {
                 .root = FILE_ROOT_NULL,

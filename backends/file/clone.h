@@ -7,5 +7,5 @@
 /* As Backend.volume_clone. Of the same format: shared blocks (FICLONE) where the file system can, in the
  * session worker; else a copy that keeps holes; in another format, or with options of one: through qemu-img,
  * what the guest sees. Tells "method" of the result: reflink, copy or convert. */
-int file_clone(Ctx *c, const char *name, const char *source, uint64_t capacity, const Bag *options,
-               uid_t creator);
+int file_clone(Ctx *c, const char *name, const char *source, uint64_t capacity, const Bag *transfer,
+               const Bag *options, uid_t creator);

@@ -24,7 +24,7 @@ int run_lend(Ctx *c, const char *volume, Bag *args, Bag *result)
 
         if (!c->backend->volume_lend)
                 return not_supported(c, "lend volumes to other pools");
-        r = c->backend->volume_lend(c, volume, &source);
+        r = c->backend->volume_lend(c, volume, args, &source);
         if (r >= 0)
                 r = volume_source_to_bag(&source, &bag);
         return r < 0 ? r : bag_set_bag(result, "source", TAKE_PTR(bag));
@@ -40,7 +40,7 @@ int run_copy(Ctx *c, const char *volume, Bag *args, Bag *result)
         r = volume_source_from_bag(bag_get_bag(args, "source"), &source);
         if (r < 0)
                 return error_set_errno(&c->error, r, "The volume to copy did not arrive");
-        return c->backend->volume_copy(c, volume, &source, bag_get_u64(args, "capacity", UINT64_MAX),
+        return c->backend->volume_copy(c, volume, &source, bag_get_u64(args, "capacity", UINT64_MAX), args,
                                        bag_get_bag(args, "options"),
                                        bag_get_u32(args, "creator", UINT32_MAX));
 }

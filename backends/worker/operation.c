@@ -112,7 +112,7 @@ static int run_clone(Ctx *c, const char *volume, Bag *args, Bag *result)
                 return not_supported(c, "clone volumes");
         if (isempty(source))
                 return error_set(&c->error, ERROR_INVALID_ARGS, "clone needs a source");
-        return c->backend->volume_clone(c, volume, source, bag_get_u64(args, "capacity", 0),
+        return c->backend->volume_clone(c, volume, source, bag_get_u64(args, "capacity", 0), args,
                                         bag_get_bag(args, "options"),
                                         bag_get_u32(args, "creator", UINT32_MAX));
 }

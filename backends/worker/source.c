@@ -37,6 +37,8 @@ int volume_source_to_bag(VolumeSource *s, Bag **ret)
                 r = bag_set_u64(b, "capacity", s->capacity);
         if (r >= 0)
                 r = bag_set_u64(b, "allocation", s->allocation);
+        if (r >= 0)
+                r = bag_set_bool(b, "undeclared", s->undeclared);
         for (size_t i = 0; i < s->n && r >= 0; i++)
                 r = add_node(b, s->nodes + i);
         if (r < 0)
@@ -70,6 +72,7 @@ int volume_source_from_bag(const Bag *b, VolumeSource *ret)
                 return -EBADMSG;
         s.capacity = bag_get_u64(b, "capacity", UINT64_MAX);
         s.allocation = bag_get_u64(b, "allocation", UINT64_MAX);
+        s.undeclared = bag_get_bool(b, "undeclared", false);
         s.name = strdup(name);
         if (!s.name)
                 return -ENOMEM;

@@ -33,7 +33,8 @@
  *   build       overwrite b -> space
  *   refresh     snapshot h (of the last refresh, absent at first) -> snapshot h, space
  *   create      capacity t, options a{sv}, creator u -> space                       changed: the new volume
- *   clone       source s (volume name), capacity t, options a{sv}, creator u -> method s, space
+ *   clone       source s (volume name), capacity t, linked b (an overlay), force-share b, bandwidth t, options a{sv},
+ *               creator u -> method s, space                                           changed: the new volume
  *   resize      capacity t, shrink b, allocate b -> space
  *   declare     format s -> space                                                   changed: the volume
  *   remove      names as (volumes backed by it that go too, each after its base) -> space   vanished: what went
@@ -41,7 +42,8 @@
  *   info        {} -> details a{sv}
  *   open        read-only s (yes, no, auto), kind s (regular, block; absent: either)
  *               -> fd h, type s (regular, block), read-only b
- *   lend        {} -> source a{sv}: name s, capacity t, allocation t, nodes aa{sv} (fd h, format s; outermost first)
+ *   lend        force-share b -> source a{sv}: name s, capacity t, allocation t, undeclared b,
+ *               nodes aa{sv} (fd h, format s; outermost first)
  *   copy        source a{sv} (of a lend, in whichever pool), capacity t (UINT64_MAX: that of the source),
  *               options a{sv} (of the volume), creator u, bandwidth t -> method s, space      changed: the new volume
  *   upload      fd h, offset t, length t (UINT64_MAX: to the end of fd), sparse b (zeros become holes), grow b, atomic b,
@@ -52,7 +54,8 @@
  *   import      fd h, transfer a{sv}: source-format s (absent: probed), compression s (none, gzip, xz, zstd), limit t (most
  *               bytes that the volume may have), checksum b, sha256 s, bandwidth t; options a{sv} (of the volume),
  *               creator u -> bytes t, sha256 s, space                                  changed: the new volume
- *   export      fd h, format s (absent: as stored), compression s (none, gzip, zstd), checksum b, bandwidth t
+ *   export      fd h, format s (absent: as stored), compression s (none, gzip, zstd), checksum b, bandwidth t,
+ *               force-share b
  *               -> bytes t, sha256 s (both of what was written)
  *   rename      name s -> space                                                  vanished: the old, changed: the new
  *   convert     format s, options a{sv} (of the volume), bandwidth t -> method s, space   changed: the volume

@@ -24,9 +24,9 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include "worker/ctx-internal.h"
 #include "util/fileio.h"
 #include "util/protocol.h"
+#include "worker/ctx-internal.h"
 
 static const char *target(Ctx *c)
 {
@@ -339,8 +339,8 @@ static int fake_create(Ctx *c, const char *name, uint64_t capacity, const Bag *o
         return r < 0 ? r : tell_volume(c, directory, name);
 }
 
-static int fake_clone(Ctx *c, const char *name, const char *source, uint64_t capacity, const Bag *options,
-                      uid_t creator)
+static int fake_clone(Ctx *c, const char *name, const char *source, uint64_t capacity, const Bag *transfer,
+                      const Bag *options, uid_t creator)
 {
         _cleanup_close_ int directory = -EBADF, fd = -EBADF;
         int r;

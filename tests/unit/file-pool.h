@@ -74,7 +74,7 @@ static inline int clone_volume(const char *name, const char *source, uint64_t ca
         int r;
 
         fake_ctx_reset(pool);
-        r = poolkeeper_backend.volume_clone(pool, name, source, capacity, options, 1000);
+        r = poolkeeper_backend.volume_clone(pool, name, source, capacity, NULL, options, 1000);
         bag_free(options);
         return r;
 }
