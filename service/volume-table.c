@@ -262,11 +262,6 @@ uint64_t volume_charge(const Volume *v)
         return charge;
 }
 
-const char *volume_backing(const Volume *v)
-{
-        return v->extra && *v->extra->text ? v->extra->text : NULL;
-}
-
 VolumeLink *volume_link(Volume *v)
 {
         return v->extra ? &v->extra->link : NULL;
@@ -284,14 +279,31 @@ Volume *volume_next_dependent(const Volume *v)
         return v->extra->link.next;
 }
 
-const char *volume_error(const Volume *v)
+/* The text of that number in the extra record; NULL when it is empty. */
+static const char *extra_text(const Volume *v, unsigned i)
 {
-        const char *error;
+        const char *text;
 
         if (!v->extra)
                 return NULL;
-        error = v->extra->text + strlen(v->extra->text) + 1;
-        return *error ? error : NULL;
+        for (text = v->extra->text; i > 0; i--)
+                text += strlen(text) + 1;
+        return *text ? text : NULL;
+}
+
+const char *volume_backing(const Volume *v)
+{
+        return extra_text(v, 0);
+}
+
+const char *volume_error(const Volume *v)
+{
+        return extra_text(v, 1);
+}
+
+const char *volume_snapshots(const Volume *v)
+{
+        return extra_text(v, 2);
 }
 
 void volume_to_info(const Volume *v, VolumeInfo *ret)
@@ -313,6 +325,7 @@ void volume_to_info(const Volume *v, VolumeInfo *ret)
                 .backing = volume_backing(v),
                 .backing_format = v->backing_format,
                 .error = volume_error(v),
+                .snapshots = volume_snapshots(v),
         };
 }
 
@@ -323,7 +336,7 @@ static bool same(const Volume *v, const VolumeInfo *i)
                v->detected == i->detected && v->flags == i->flags && v->creator == i->creator &&
                v->uid == i->uid && v->gid == i->gid && v->mode == i->mode &&
                v->backing_format == i->backing_format && streq_ptr(volume_backing(v), i->backing) &&
-               streq_ptr(volume_error(v), i->error);
+               streq_ptr(volume_error(v), i->error) && streq_ptr(volume_snapshots(v), i->snapshots);
 }
 
 /* What the backing file of a record is among the volumes of this pool. */
@@ -334,25 +347,30 @@ static int hold_base(VolumeTable *t, const char *backing, VolumeBase **ret)
         return base ? volume_base_hold(t->bases, base, ret) : 0;
 }
 
-/* In one allocation; NULL where there is neither backing file nor error, as nearly always. */
+/* In one allocation; NULL where there is no text at all, as nearly always. */
 static int make_extra(VolumeTable *t, const VolumeInfo *i, VolumeExtra **ret)
 {
-        size_t n_backing = strlen(i->backing ?: ""), n_error = strlen(i->error ?: "");
+        const char *const texts[] = { i->backing ?: "", i->error ?: "", i->snapshots ?: "" };
+        size_t size = 0;
         VolumeExtra *x;
+        char *end;
 
-        if (n_backing + n_error == 0) {
+        FOREACH_ELEMENT (text, texts)
+                size += strlen(*text) + 1;
+        if (size == ELEMENTSOF(texts)) {
                 *ret = NULL;
                 return 0;
         }
-        x = calloc(1, sizeof(*x) + n_backing + n_error + 2);
+        x = calloc(1, sizeof(*x) + size);
         if (!x)
                 return -ENOMEM;
         if (hold_base(t, i->backing, &x->link.base) < 0) {
                 free(x);
                 return -ENOMEM;
         }
-        memcpy(x->text, i->backing ?: "", n_backing + 1);
-        memcpy(x->text + n_backing + 1, i->error ?: "", n_error + 1);
+        end = x->text;
+        FOREACH_ELEMENT (text, texts)
+                end = stpcpy(end, *text) + 1;
         *ret = x;
         return 0;
 }

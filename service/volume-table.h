@@ -10,7 +10,7 @@ typedef struct Pool Pool;
 /* What few volumes have. */
 typedef struct VolumeExtra {
         VolumeLink link;
-        char text[]; /* "backing\0error\0" */
+        char text[]; /* "backing\0error\0snapshots\0" */
 } VolumeExtra;
 
 /* One volume as the daemon holds it. Under 250 bytes with its name, so that 100,000 cost some 20 MB. */
@@ -67,5 +67,6 @@ VolumeLink *volume_link(Volume *v); /* NULL: it has none */
 
 const char *volume_backing(const Volume *v);           /* NULL: none */
 const char *volume_error(const Volume *v);             /* NULL: none */
+const char *volume_snapshots(const Volume *v);         /* see util/snapshot-list.h; NULL: none */
 void volume_to_info(const Volume *v, VolumeInfo *ret); /* strings are borrowed */
 uint64_t volume_charge(const Volume *v); /* max(capacity, allocation, physical), unknown ones aside */

@@ -166,6 +166,34 @@ static unsigned dependents(const VolumeTable *t, const char *base, const char *o
         return n;
 }
 
+/* Backing file, error and snapshots are kept beside the record, each for itself. */
+static void case_texts_of_a_record(void)
+{
+        static const char *const texts[] = { NULL, "text" };
+        VolumeTable *t = volume_table_new(NULL);
+        bool added, changed;
+        VolumeInfo info;
+        Volume *v;
+
+        for (unsigned i = 0; i < 8; i++) {
+                VolumeInfo a = { .name = "v",
+                                 .creator = UINT32_MAX,
+                                 .backing = texts[i & 1],
+                                 .error = texts[i >> 1 & 1],
+                                 .snapshots = texts[i >> 2 & 1] };
+
+                CHECK_OK(volume_table_put(t, &a, i + 1, &v, &added, &changed));
+                CHECK(added || changed);
+                CHECK_OK(volume_table_put(t, &a, i + 1, &v, &added, &changed));
+                CHECK(!added && !changed);
+                volume_to_info(v, &info);
+                CHECK_STREQ(info.backing, a.backing);
+                CHECK_STREQ(info.error, a.error);
+                CHECK_STREQ(info.snapshots, a.snapshots);
+        }
+        volume_table_free(t);
+}
+
 static void put_backed(VolumeTable *t, const char *name, const char *backing)
 {
         VolumeInfo i = info(name, 1);
@@ -219,6 +247,7 @@ static void case_dependents(void)
 
 int main(void)
 {
+        RUN(case_texts_of_a_record);
         RUN(case_dependents);
         RUN(case_put_tells_what_happened);
         RUN(case_order_holds_both_ways);
