@@ -96,6 +96,24 @@ int call_take_size(Call *c, const char *key, uint64_t *ret, sd_bus_error *ret_er
         return 0;
 }
 
+int call_take_string(Call *c, const char *key, char **ret, sd_bus_error *ret_error)
+{
+        const Value *value = bag_get(c->options, key);
+        char *copy;
+
+        if (!value)
+                return 0;
+        if (value->type != VALUE_STRING)
+                return call_invalid(ret_error, "Option %s is a text (s)", key);
+        copy = strdup(value->string);
+        if (!copy)
+                return -ENOMEM;
+        free(*ret);
+        *ret = copy;
+        bag_remove(c->options, key);
+        return 0;
+}
+
 int call_authorize(Call *c, const char *action, char *const *details, sd_bus_error *ret_error)
 {
         _cleanup_error_ Error e = ERROR_NULL;

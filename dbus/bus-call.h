@@ -26,6 +26,8 @@ int call_read_options(Call *c, const char *const *allowed, sd_bus_error *ret_err
 
 /* Takes a size in bytes (t; u is accepted) out of the options; *ret stays as it is when there is none. */
 int call_take_size(Call *c, const char *key, uint64_t *ret, sd_bus_error *ret_error);
+/* The same for a text, a new string. */
+int call_take_string(Call *c, const char *key, char **ret, sd_bus_error *ret_error);
 
 /* 1: allowed. 0: polkit is being asked, the handler returns 1 and runs again. Negative: refused, ret_error
  * is set. Root, our own uid, and everybody in user mode pass. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* org.example.Storage.Pool. Lists of volumes are in bus-listing.c and bus-dump.c, definitions in
- * bus-define.c. */
+/* org.example.Storage.Pool. Lists of volumes are in bus-listing.c and bus-dump.c, definitions in bus-define.c, what makes
+ * volumes in bus-create.c. */
 #include "bus-pool.h"
 
 #include "bus-dump.h"
@@ -152,87 +152,6 @@ static int method_set_autostart(sd_bus_message *m, void *userdata, sd_bus_error 
         return r < 0 ? call_fail(&e, r, ret_error) : sd_bus_reply_method_return(m, NULL);
 }
 
-static int method_create_volume(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
-{
-        Pool *p = userdata;
-        Request request = { .operation = OPERATION_VOLUME_CREATE, .pool = p };
-        _cleanup_call_ Call c = {};
-        int r;
-
-        r = pool_begin(m, p, &c, ret_error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = sd_bus_message_read(m, "st", &request.volume, &request.capacity);
-        if (r < 0)
-                return r;
-        r = call_read_options(&c, NULL, ret_error);
-        return r < 0 ? r : call_submit(&c, &request, ret_error);
-}
-
-/* The options of a <volume> document, with those of the method that are no words of the document. */
-static int method_create_volume_xml(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
-{
-        Pool *p = userdata;
-        Request request = { .operation = OPERATION_VOLUME_CREATE, .pool = p };
-        _cleanup_bag_ Bag *options = NULL;
-        _cleanup_free_ char *name = NULL;
-        _cleanup_error_ Error e = ERROR_NULL;
-        _cleanup_call_ Call c = {};
-        const char *xml;
-        int r;
-
-        r = pool_begin(m, p, &c, ret_error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = sd_bus_message_read(m, "s", &xml);
-        if (r < 0)
-                return r;
-        r = call_read_options(&c, (const char *[]){ "lax", "wait", "sync", NULL }, ret_error);
-        if (r < 0)
-                return r;
-        r = volume_definition_from_xml(xml, strlen(xml),
-                                       bag_get_bool(c.options, "lax", false) ? DEFINITION_LAX : 0,
-                                       &p->backend->volume_options, &name, &request.capacity, &options, &e);
-        if (r >= 0 && bag_has(c.options, "sync"))
-                r = bag_set_value(options, "sync", bag_get(c.options, "sync"));
-        if (r < 0)
-                return call_fail(&e, r, ret_error);
-        request.volume = name;
-        request.options = options;
-        return call_submit(&c, &request, ret_error);
-}
-
-/* The capacity of a clone is an option, its source a volume object of the same pool. */
-static int method_clone_volume(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
-{
-        Pool *p = userdata;
-        Request request = { .operation = OPERATION_VOLUME_CLONE, .pool = p, .capacity = UINT64_MAX };
-        _cleanup_free_ char *pool = NULL, *source = NULL;
-        _cleanup_call_ Call c = {};
-        const char *path;
-        int r;
-
-        r = pool_begin(m, p, &c, ret_error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = sd_bus_message_read(m, "so", &request.volume, &path);
-        if (r < 0)
-                return r;
-        r = object_path_to_volume(path, &pool, &source);
-        if (r <= 0)
-                return r < 0 ? r : call_invalid(ret_error, "%s is not the path of a volume", path);
-        if (!streq(pool, pool_name(p)))
-                return sd_bus_error_setf(
-                        ret_error, error_kind_to_name(ERROR_NOT_SUPPORTED),
-                        "Volume %s is in pool %s; a clone is made in the pool of its source", source, pool);
-        r = call_read_options(&c, NULL, ret_error);
-        if (r < 0)
-                return r;
-        request.source = source;
-        r = call_take_size(&c, "capacity", &request.capacity, ret_error);
-        return r < 0 ? r : call_submit(&c, &request, ret_error);
-}
-
 static int method_get_volume(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
         Pool *p = userdata;
@@ -301,12 +220,20 @@ const sd_bus_vtable pool_vtable[] = {
                                 SD_BUS_RESULT("a{sv}", definition), pool_method_get_definition,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CreateVolume", SD_BUS_ARGS("s", name, "t", capacity, "a{sv}", options),
-                                SD_BUS_RESULT("o", job), method_create_volume, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("o", job), pool_method_create_volume,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CreateVolumeXML", SD_BUS_ARGS("s", xml, "a{sv}", options),
-                                SD_BUS_RESULT("o", job), method_create_volume_xml,
+                                SD_BUS_RESULT("o", job), pool_method_create_volume_xml,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CloneVolume", SD_BUS_ARGS("s", name, "o", source, "a{sv}", options),
-                                SD_BUS_RESULT("o", job), method_clone_volume, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("o", job), pool_method_clone_volume,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ImportVolume", SD_BUS_ARGS("s", name, "h", data, "a{sv}", options),
+                                SD_BUS_RESULT("o", job), pool_method_import_volume,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ConvertVolumes", SD_BUS_ARGS("s", format, "a{sv}", options),
+                                SD_BUS_RESULT("o", job), pool_method_convert_volumes,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetVolume", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", volume),
                                 method_get_volume, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListVolumes", SD_BUS_ARGS("a{sv}", options),

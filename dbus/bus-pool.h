@@ -12,3 +12,8 @@ int pool_method_get_xml(sd_bus_message *m, void *userdata, sd_bus_error *ret_err
 int pool_method_get_definition(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
 int pool_method_list_volumes(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
 int pool_method_dump_volumes(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
+int pool_method_create_volume(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
+int pool_method_create_volume_xml(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
+int pool_method_clone_volume(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
+int pool_method_import_volume(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
+int pool_method_convert_volumes(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);

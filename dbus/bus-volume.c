@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "bus-query.h"
+#include "bus-volume.h"
 #include "util/bag-message.h"
 #include "util/names.h"
 
@@ -28,6 +29,7 @@ DEFINE_GETTER_STRING(get_backing_path, Volume, volume_backing(o))
 DEFINE_GETTER_STRING(get_backing_format, Volume, volume_backing(o) ? format_name(o->backing_format) : NULL)
 DEFINE_GETTER_BOOL(get_encrypted, Volume, (o->flags & VOLUME_ENCRYPTED) != 0)
 DEFINE_GETTER_BOOL(get_incomplete, Volume, (o->flags & VOLUME_INCOMPLETE) != 0)
+DEFINE_GETTER_BOOL(get_corrupt, Volume, (o->flags & VOLUME_CORRUPT) != 0)
 DEFINE_GETTER_STRING(get_error, Volume, volume_error(o))
 DEFINE_GETTER_U64(get_generation, Volume, o->generation)
 
@@ -41,7 +43,7 @@ static int get_pool(sd_bus *bus, const char *path, const char *interface, const 
 }
 
 /* Strings on the bus are UTF-8, file names need not be: such a path is shown like the name, with \xHH. */
-static char *shown_path(const Pool *p, const char *name)
+char *volume_shown_path(const Pool *p, const char *name)
 {
         _cleanup_free_ char *path = pool_volume_path(p, name);
         const char *c = path;
@@ -56,7 +58,7 @@ static int get_path(sd_bus *bus, const char *path, const char *interface, const 
                     sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
 {
         const Volume *v = userdata;
-        _cleanup_free_ char *file = shown_path(v->pool, v->name);
+        _cleanup_free_ char *file = volume_shown_path(v->pool, v->name);
 
         return file ? sd_bus_message_append_basic(reply, 's', file) : -ENOMEM;
 }
@@ -75,85 +77,89 @@ static int get_backing_volume(sd_bus *bus, const char *path, const char *interfa
         return object ? sd_bus_message_append_basic(reply, 'o', object) : -ENOMEM;
 }
 
-static int volume_begin(sd_bus_message *m, Volume *v, Call *ret, sd_bus_error *ret_error)
+/* A base of very many volumes shows the first of them only: the list is read with all other properties. */
+static int get_dependents(sd_bus *bus, const char *path, const char *interface, const char *property,
+                          sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
 {
+        const Volume *v = userdata;
+        size_t n = 0;
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "o");
+        for (Volume *i = volume_table_dependents(v->pool->volumes, v->name);
+             i && n < DEPENDENTS_MAX && r >= 0; i = volume_next_dependent(i), n++) {
+                _cleanup_free_ char *object = object_path_volume(pool_name(v->pool), i->name);
+
+                r = object ? sd_bus_message_append_basic(reply, 'o', object) : -ENOMEM;
+        }
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+int volume_begin(sd_bus_message *m, Volume *v, Request *ret_request, Call *ret, sd_bus_error *ret_error)
+{
+        *ret_request = (Request){ .pool = v->pool, .volume = v->name, .capacity = UINT64_MAX, .fd = -EBADF };
         return call_begin(v->pool->manager, m, ret, ret_error);
 }
 
-static int submit(sd_bus_message *m, Volume *v, Operation operation, uint64_t capacity, Call *c,
-                  sd_bus_error *ret_error)
+int volume_submit(Call *c, Request *request, sd_bus_error *ret_error)
 {
-        int r;
+        int r = call_read_options(c, NULL, ret_error);
 
-        r = call_read_options(c, NULL, ret_error);
-        if (r < 0)
-                return r;
-        return call_submit(
-                c,
-                &(Request){
-                        .operation = operation, .pool = v->pool, .volume = v->name, .capacity = capacity },
-                ret_error);
+        return r < 0 ? r : call_submit(c, request, ret_error);
 }
 
 static int method_resize(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
+        Request request;
         _cleanup_call_ Call c = {};
-        uint64_t capacity;
         int r;
 
-        r = volume_begin(m, userdata, &c, ret_error);
+        r = volume_begin(m, userdata, &request, &c, ret_error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        r = sd_bus_message_read(m, "t", &capacity);
-        if (r < 0)
-                return r;
-        return submit(m, userdata, OPERATION_VOLUME_RESIZE, capacity, &c, ret_error);
+        request.operation = OPERATION_VOLUME_RESIZE;
+        r = sd_bus_message_read(m, "t", &request.capacity);
+        return r < 0 ? r : volume_submit(&c, &request, ret_error);
 }
 
 static int method_set_format(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
-        Volume *v = userdata;
+        Request request;
         _cleanup_call_ Call c = {};
-        const char *format;
         int r;
 
-        r = volume_begin(m, v, &c, ret_error);
+        r = volume_begin(m, userdata, &request, &c, ret_error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        r = sd_bus_message_read(m, "s", &format);
-        if (r >= 0)
-                r = call_read_options(&c, NULL, ret_error);
-        if (r < 0)
-                return r;
-        return call_submit(&c,
-                           &(Request){ .operation = OPERATION_VOLUME_SET_FORMAT,
-                                       .pool = v->pool,
-                                       .volume = v->name,
-                                       .capacity = UINT64_MAX,
-                                       .format = format },
-                           ret_error);
+        request.operation = OPERATION_VOLUME_SET_FORMAT;
+        r = sd_bus_message_read(m, "s", &request.format);
+        return r < 0 ? r : volume_submit(&c, &request, ret_error);
 }
 
 static int method_delete(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
+        Request request;
         _cleanup_call_ Call c = {};
         int r;
 
-        r = volume_begin(m, userdata, &c, ret_error);
+        r = volume_begin(m, userdata, &request, &c, ret_error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        return submit(m, userdata, OPERATION_VOLUME_DELETE, UINT64_MAX, &c, ret_error);
+        request.operation = OPERATION_VOLUME_DELETE;
+        return volume_submit(&c, &request, ret_error);
 }
 
 static int method_refresh(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
+        Request request;
         _cleanup_call_ Call c = {};
         int r;
 
-        r = volume_begin(m, userdata, &c, ret_error);
+        r = volume_begin(m, userdata, &request, &c, ret_error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        return submit(m, userdata, OPERATION_VOLUME_REFRESH, UINT64_MAX, &c, ret_error);
+        request.operation = OPERATION_VOLUME_REFRESH;
+        return volume_submit(&c, &request, ret_error);
 }
 
 /* Begins a method that asks the worker: no options, allowed to who may list. 1: go on. */
@@ -176,7 +182,7 @@ static int ask_info(sd_bus_message *m, Volume *v, query_answer_t answer, sd_bus_
         _cleanup_call_ Call c = {};
         int r;
 
-        r = volume_begin(m, v, &c, ret_error);
+        r = call_begin(v->pool->manager, m, &c, ret_error);
         if (r > 0)
                 r = begin_query(m, v, &c, ret_error);
         if (r <= 0)
@@ -211,7 +217,7 @@ static int answer_xml(sd_bus_message *m, Pool *p, const char *volume, const Bag 
         if (r < 0)
                 return r;
         volume_to_info(v, &info);
-        path = shown_path(p, volume);
+        path = volume_shown_path(p, volume);
         if (!path)
                 return -ENOMEM;
         r = volume_to_xml(&info, path, path, bag_get_bag(result, "details"), &p->backend->volume_options,
@@ -238,7 +244,7 @@ static int method_check_access(sd_bus_message *m, void *userdata, sd_bus_error *
         uint32_t uid;
         int r;
 
-        r = volume_begin(m, v, &c, ret_error);
+        r = call_begin(v->pool->manager, m, &c, ret_error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         r = sd_bus_message_read(m, "u", &uid);
@@ -275,8 +281,10 @@ const sd_bus_vtable volume_vtable[] = {
         SD_BUS_PROPERTY("BackingPath", "s", get_backing_path, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("BackingFormat", "s", get_backing_format, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("BackingVolume", "o", get_backing_volume, 0, 0),
+        SD_BUS_PROPERTY("Dependents", "ao", get_dependents, 0, 0),
         SD_BUS_PROPERTY("Encrypted", "b", get_encrypted, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Incomplete", "b", get_incomplete, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Corrupt", "b", get_corrupt, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Error", "s", get_error, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Generation", "t", get_generation, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_METHOD_WITH_ARGS("Resize", SD_BUS_ARGS("t", capacity, "a{sv}", options),
@@ -287,6 +295,27 @@ const sd_bus_vtable volume_vtable[] = {
                                 SD_BUS_RESULT("o", job), method_set_format, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Refresh", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job),
                                 method_refresh, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Upload", SD_BUS_ARGS("h", data, "a{sv}", options), SD_BUS_RESULT("o", job),
+                                volume_method_upload, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Download", SD_BUS_ARGS("h", data, "a{sv}", options),
+                                SD_BUS_RESULT("o", job), volume_method_download, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_ARGS("h", data, "a{sv}", options), SD_BUS_RESULT("o", job),
+                                volume_method_export, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Rename", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_RESULT("o", job),
+                                volume_method_rename, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Move", SD_BUS_ARGS("o", pool, "a{sv}", options), SD_BUS_RESULT("o", job),
+                                volume_method_move, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Convert", SD_BUS_ARGS("s", format, "a{sv}", options),
+                                SD_BUS_RESULT("o", job), volume_method_convert, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Flatten", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job),
+                                volume_method_flatten, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Rebase", SD_BUS_ARGS("o", backing, "a{sv}", options),
+                                SD_BUS_RESULT("o", job), volume_method_rebase, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Wipe", SD_BUS_ARGS("s", algorithm, "a{sv}", options),
+                                SD_BUS_RESULT("o", job), volume_method_wipe, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CreateSnapshot", SD_BUS_ARGS("s", name, "a{sv}", options),
+                                SD_BUS_RESULT("o", job), volume_method_create_snapshot,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetXML", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("s", xml),
                                 method_get_xml, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetInfo", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a{sv}", details),

@@ -4,7 +4,9 @@
  * call has to be answered. */
 #include "fuzz.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "../unit/peer.h"
 #include "../unit/test.h"
@@ -77,6 +79,17 @@ static const char *const words[] = {
         "0600",
         "-1",
         "00000000-0000-0000-0000-000000000001",
+        "auto",
+        "no",
+        "new",
+        "any",
+        "block",
+        "regular",
+        "zero",
+        "trim",
+        "gzip",
+        "qemu-blockdev",
+        "libvirt-disk",
         "<pool type='dir'><name>x</name><target><path>/nonexistent/x</path></target></pool>",
         "<pool type='dir'><name>images</name><target><path>/nonexistent/images</path></target></pool>",
         ("<volume><name>n</name><capacity unit='G'>1</capacity><target><format "
@@ -91,7 +104,10 @@ static const char *const keys[] = {
         "type",       "after",       "limit",         "pattern",     "format",    "sort",
         "reverse",    "capacity",    "allocation",    "target.path", "uuid",      "name",
         "reserved",   "description", "volume.format", "owner",       "mode",      "backing.path",
-        "passphrase", "nonsense",
+        "passphrase", "nonsense",    "read-only",     "kind",        "create",    "template",
+        "size",       "offset",      "length",        "sparse",      "grow",      "atomic",
+        "checksum",   "sha256",      "bandwidth",     "compression", "probe",     "source-format",
+        "linked",     "force-share", "write",         "node-name",   "secret",
 };
 
 static const char *next_text(char *buffer, size_t size)
@@ -126,18 +142,36 @@ static const char *const paths[] = {
 
 static void append_options(sd_bus_message *m, unsigned depth);
 
+/* Kinds that are accepted and kinds that are not. */
+static void append_descriptor(sd_bus_message *m)
+{
+        static const char *const files[] = { "/dev/null", "/", "/proc/self/stat" };
+        uint8_t kind = next_byte();
+        int fds[2] = { -EBADF, -EBADF };
+
+        if (kind % 5 < ELEMENTSOF(files))
+                fds[0] = open(files[kind % 5], (kind & 128 ? O_PATH : O_RDONLY) | O_CLOEXEC);
+        else if (kind % 5 == ELEMENTSOF(files))
+                fds[0] = memfd_create("fuzz", MFD_CLOEXEC);
+        else
+                CHECK_OK(pipe2(fds, O_CLOEXEC));
+        CHECK(fds[0] >= 0);
+        CHECK_OK(sd_bus_message_append(m, "h", fds[0]));
+        safe_close(fds[0]);
+        safe_close(fds[1]);
+}
+
 static void append_variant(sd_bus_message *m, unsigned depth)
 {
         static const char *const types[] = { "s", "b", "t", "u",     "as",   "h", "i",
                                              "x", "d", "o", "a{sv}", "(ss)", "y" };
         const char *type = types[next_byte() % ELEMENTSOF(types)];
         char text[64];
-        int fd;
 
         if (*type == 'h') {
-                fd = memfd_create("fuzz", MFD_CLOEXEC);
-                CHECK_OK(sd_bus_message_append(m, "v", "h", fd));
-                safe_close(fd);
+                CHECK_OK(sd_bus_message_open_container(m, 'v', "h"));
+                append_descriptor(m);
+                CHECK_OK(sd_bus_message_close_container(m));
         } else if (*type == 's' || streq(type, "as")) {
                 const char *value = next_text(text, sizeof(text));
 
@@ -203,6 +237,9 @@ static void append_arguments(sd_bus_message *m, const char *signature)
                         break;
                 case 't':
                         CHECK_OK(sd_bus_message_append(m, "t", next_number()));
+                        break;
+                case 'h':
+                        append_descriptor(m);
                         break;
                 case 'u':
                         CHECK_OK(sd_bus_message_append(m, "u", (uint32_t)next_number()));
