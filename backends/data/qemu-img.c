@@ -7,23 +7,26 @@
 #define SLOWEST \
         (1024 * \
          1024) /* bytes per second that a storage in use must reach, else the tool is taken for hung */
+#define BACKING_TEXT_MAX 1000u /* a header has no room for more (docs/interop/qcow2.txt) */
 
 typedef struct Line {
         const char *argv[ARGUMENTS_MAX + 1];
         size_t n;
-        CommandFd fds[IMAGE_CHAIN_MAX + 2];
+        CommandFd fds[COMMAND_FDS_MAX];
         size_t n_fds;
-        char *options, *node, *target, *size, *secret, *file; /* owned words */
+        char *options, *node, *backing, *target, *size, *secret, *file, *rate; /* owned words */
 } Line;
 
 static void line_done(Line *l)
 {
         free(l->options);
         free(l->node);
+        free(l->backing);
         free(l->target);
         free(l->size);
         free(l->secret);
         free(l->file);
+        free(l->rate);
 }
 
 static void add(Line *l, const char *word)
@@ -43,96 +46,6 @@ static int add_fd(Line *l, int fd)
 const char *qemu_driver(ImageFormat f)
 {
         return f == FORMAT_ISO ? "raw" : image_format_to_string(f);
-}
-
-/* ---- options of create ---- */
-
-static int option_add(char **list, const char *key, const char *value)
-{
-        char *grown;
-
-        if (!value)
-                return 0;
-        if (asprintf(&grown, "%s%s%s=%s", *list ? *list : "", *list ? "," : "", key, value) < 0)
-                return -ENOMEM;
-        free(*list);
-        *list = grown;
-        return 0;
-}
-
-static int option_add_u64(char **list, const char *key, uint64_t value)
-{
-        char text[32];
-
-        (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-        return option_add(list, key, text);
-}
-
-/* aes and 256 are one word of qemu's. */
-static int option_add_cipher(char **list, const char *prefix, const Bag *o)
-{
-        const char *name = bag_get_string(o, "encryption.cipher.name");
-        uint32_t size = bag_get_u32(o, "encryption.cipher.size", 256);
-        char key[64], value[64];
-
-        if (!name && !bag_has(o, "encryption.cipher.size"))
-                return 0;
-        (void)snprintf(key, sizeof(key), "%scipher-alg", prefix);
-        (void)snprintf(value, sizeof(value), "%s-%u", name ? name : "aes", size);
-        return option_add(list, key, value);
-}
-
-static int options_encryption(char **list, const QemuImage *i)
-{
-        static const struct {
-                const char *ours, *qemu;
-        } words[] = {
-                { "encryption.cipher.mode", "cipher-mode" },
-                { "encryption.cipher.hash", "hash-alg" },
-                { "encryption.ivgen.name", "ivgen-alg" },
-                { "encryption.ivgen.hash", "ivgen-hash-alg" },
-        };
-        const char *prefix = i->format == FORMAT_LUKS ? "" : "encrypt.";
-        char key[64];
-        int r = 0;
-
-        if (i->passphrase < 0)
-                return 0;
-        if (i->format != FORMAT_LUKS)
-                r = option_add(list, "encrypt.format", "luks");
-        (void)snprintf(key, sizeof(key), "%skey-secret", prefix);
-        if (r >= 0)
-                r = option_add(list, key, "passphrase");
-        if (r >= 0)
-                r = option_add_cipher(list, prefix, i->options);
-        for (size_t w = 0; w < ELEMENTSOF(words) && r >= 0; w++) {
-                (void)snprintf(key, sizeof(key), "%s%s", prefix, words[w].qemu);
-                r = option_add(list, key, bag_get_string(i->options, words[w].ours));
-        }
-        return r;
-}
-
-static int options_make(char **list, const QemuImage *i)
-{
-        const Bag *o = i->options;
-        int r;
-
-        r = option_add(list, "compat", bag_get_string(o, "compat"));
-        if (r >= 0 && bag_has(o, "cluster_size"))
-                r = option_add_u64(list, "cluster_size", bag_get_u64(o, "cluster_size", 0));
-        if (r >= 0 && bag_has(o, "lazy_refcounts"))
-                r = option_add(list, "lazy_refcounts",
-                               bag_get_bool(o, "lazy_refcounts", false) ? "on" : "off");
-        if (r >= 0 && bag_has(o, "extended_l2"))
-                r = option_add(list, "extended_l2", bag_get_bool(o, "extended_l2", false) ? "on" : "off");
-        if (r >= 0)
-                r = option_add(list, "preallocation", i->preallocation);
-        /* Else the size is rounded up to a geometry of cylinders, heads and sectors. */
-        if (r >= 0 && i->format == FORMAT_VPC)
-                r = option_add(list, "force_size", "on");
-        if (r >= 0)
-                r = options_encryption(list, i);
-        return r;
 }
 
 static int add_secret(Line *l, const QemuImage *i)
@@ -156,8 +69,21 @@ static void on_progress(Ctx *c, const char *line, void *userdata)
                 (void)ctx_progress(c, (uint64_t)((double)capacity * percent / 100), capacity);
 }
 
-/* `fresh`: the image has no name yet, and is synced before it gets one. */
-static int run(Ctx *c, Line *l, uint64_t capacity, bool fresh, bool writes)
+typedef enum RunFlags {
+        RUN_FRESH = 1 << 0,  /* the image has no name yet, and is synced before it gets one */
+        RUN_WRITES = 1 << 1, /* as much as it holds, perhaps */
+} RunFlags;
+
+/* As slow as the caller asked for, or as a bad disk is. */
+static unsigned timeout_of(uint64_t capacity, uint64_t bandwidth, RunFlags flags)
+{
+        uint64_t rate = bandwidth > 0 ? MIN(bandwidth, (uint64_t)SLOWEST) : SLOWEST;
+
+        return flags & RUN_WRITES ? 60 + (unsigned)MIN(capacity / MAX(rate / 2, 1u), (uint64_t)INT32_MAX)
+                                  : 0;
+}
+
+static int run(Ctx *c, Line *l, uint64_t capacity, uint64_t bandwidth, RunFlags flags)
 {
         Command command = {
                 .argv = l->argv,
@@ -166,10 +92,10 @@ static int run(Ctx *c, Line *l, uint64_t capacity, bool fresh, bool writes)
                 .fds = l->fds,
                 .n_fds = l->n_fds,
                 .sandbox = true,
-                .skip_sync = fresh,
+                .skip_sync = flags & RUN_FRESH,
                 /* Tables of the smallest clusters take a 50th. */
                 .output_size_max = capacity < UINT64_MAX / 4 ? capacity + capacity / 16 + (64u << 20) : 0,
-                .timeout_sec = writes ? 60 + (unsigned)MIN(capacity / SLOWEST, (uint64_t)INT32_MAX) : 0,
+                .timeout_sec = timeout_of(capacity, bandwidth, flags),
         };
 
         l->argv[l->n] = NULL;
@@ -199,7 +125,7 @@ static int create_once(Ctx *c, const QemuImage *i)
                 add(&l, "-F");
                 add(&l, qemu_driver(i->backing_format));
         }
-        r = options_make(&l.options, i);
+        r = qemu_options(i, &l.options);
         if (r < 0)
                 return r;
         if (l.options) {
@@ -208,7 +134,8 @@ static int create_once(Ctx *c, const QemuImage *i)
         }
         add(&l, l.file);
         add(&l, l.size);
-        return run(c, &l, i->capacity, true, i->preallocation || i->passphrase >= 0);
+        return run(c, &l, i->capacity, 0,
+                   RUN_FRESH | (i->preallocation || i->passphrase >= 0 ? RUN_WRITES : 0));
 }
 
 /* For LUKS the tool measures how fast keys are derived, and gives up where the kernel counts the time of
@@ -283,37 +210,116 @@ int qemu_img_resize(Ctx *c, const ImageNode *chain, size_t n, uint64_t capacity,
                 add(&l, "--preallocation=falloc");
         add(&l, l.node);
         add(&l, l.size);
-        return run(c, &l, capacity, false, allocate);
+        return run(c, &l, capacity, 0, allocate ? RUN_WRITES : 0);
 }
 
-int qemu_img_convert(Ctx *c, const ImageNode *chain, size_t n, const QemuImage *i)
+/* Where the image is, and as what it is to be opened for writing. Nobody else has a file without a name. */
+static int target_text(Line *l, const QemuImage *i)
+{
+        const char *key =
+                i->format == FORMAT_LUKS ? ",key-secret=passphrase" : ",encrypt.key-secret=passphrase";
+
+        return asprintf(&l->target,
+                        "driver=%s,file.driver=file,file.filename=/proc/self/fd/%d,file.locking=off%s",
+                        qemu_driver(i->format), add_fd(l, i->fd), i->passphrase >= 0 ? key : "") < 0
+                       ? -ENOMEM
+                       : 0;
+}
+
+static int add_rate(Line *l, uint64_t bandwidth)
+{
+        if (bandwidth == 0)
+                return 0;
+        if (asprintf(&l->rate, "%llu", (unsigned long long)bandwidth) < 0)
+                return -ENOMEM;
+        add(l, "-r");
+        add(l, l->rate);
+        return 0;
+}
+
+int qemu_img_convert(Ctx *c, const ImageNode *chain, size_t n, const QemuImage *i, uint64_t bandwidth)
 {
         _cleanup_(line_done) Line l = {};
         int r;
 
-        r = qemu_node(chain, n, false, l.fds, &l.n_fds, &l.node);
+        r = qemu_node(chain, n, true, l.fds, &l.n_fds, &l.node);
         if (r < 0)
                 return r;
         add(&l, "qemu-img");
         add(&l, "convert");
-        add(&l, "-p");               /* see on_progress() */
-        add(&l, "-n");               /* it is formatted already */
-        add(&l, "--target-is-zero"); /* and empty */
-        r = add_secret(&l, i);
+        add(&l, "-p"); /* see on_progress() */
+        add(&l, "-n"); /* it is formatted already */
+        /* And empty; but what was never written to an encrypted disk does not decrypt to zeros. */
+        if (i->passphrase < 0)
+                add(&l, "--target-is-zero");
+        r = add_rate(&l, bandwidth);
+        if (r >= 0)
+                r = add_secret(&l, i);
+        if (r >= 0)
+                r = target_text(&l, i);
         if (r < 0)
                 return r;
-        if (i->format == FORMAT_LUKS || i->passphrase >= 0)
-                r = asprintf(&l.target,
-                             "driver=%s,file.driver=file,file.filename=/proc/self/fd/%d,%s=passphrase",
-                             qemu_driver(i->format), add_fd(&l, i->fd),
-                             i->format == FORMAT_LUKS ? "key-secret" : "encrypt.key-secret");
-        else
-                r = asprintf(&l.target, "driver=%s,file.driver=file,file.filename=/proc/self/fd/%d",
-                             qemu_driver(i->format), add_fd(&l, i->fd));
-        if (r < 0)
-                return -ENOMEM;
         add(&l, "--target-image-opts");
         add(&l, l.node);
         add(&l, l.target);
-        return run(c, &l, i->capacity, true, true);
+        return run(c, &l, i->capacity, bandwidth, RUN_FRESH | RUN_WRITES);
+}
+
+/* Safe mode: what differs between the old and the new backing files is merged into the image. */
+static int rebase_data(Ctx *c, const ImageNode *chain, size_t n, const ImageNode *backing, size_t n_backing,
+                       uint64_t capacity)
+{
+        _cleanup_(line_done) Line l = {};
+        int r;
+
+        r = qemu_node(chain, n, true, l.fds, &l.n_fds, &l.node);
+        if (r >= 0)
+                r = qemu_node(backing, n_backing, true, l.fds, &l.n_fds, &l.backing);
+        if (r < 0)
+                return r;
+        if (strlen(l.backing) > BACKING_TEXT_MAX)
+                return error_set(ctx_error(c), ERROR_NOT_SUPPORTED,
+                                 "The new backing volume stands on too many others; flatten it first");
+        add(&l, "qemu-img");
+        add(&l, "rebase");
+        add(&l, "-p");
+        add(&l, "-b");
+        add(&l, l.backing);
+        add(&l, "-F");
+        add(&l, qemu_driver(backing[0].format));
+        add(&l, l.node);
+        return run(c, &l, capacity, 0, RUN_FRESH | RUN_WRITES);
+}
+
+/* The data is right; the header gets the name that others find the backing file by. */
+static int rebase_name(Ctx *c, const ImageNode *image, const char *name, ImageFormat format,
+                       uint64_t capacity)
+{
+        _cleanup_(line_done) Line l = {};
+        int r;
+
+        r = qemu_node(image, 1, true, l.fds, &l.n_fds, &l.node);
+        if (r < 0)
+                return r;
+        add(&l, "qemu-img");
+        add(&l, "rebase");
+        add(&l, "-u");
+        add(&l, "-b");
+        add(&l, name);
+        add(&l, "-F");
+        add(&l, qemu_driver(format));
+        add(&l, l.node);
+        return run(c, &l, capacity, 0, RUN_FRESH);
+}
+
+int qemu_img_rebase(Ctx *c, const ImageNode *chain, size_t n, const ImageNode *backing, size_t n_backing,
+                    const char *name, uint64_t capacity)
+{
+        int r;
+
+        if (n + n_backing > COMMAND_FDS_MAX)
+                return error_set(ctx_error(c), ERROR_NOT_SUPPORTED,
+                                 "The image has too many backing files to be rebased; flatten it first");
+        r = rebase_data(c, chain, n, backing, n_backing, capacity);
+        return r < 0 ? r : rebase_name(c, chain, name, backing[0].format, capacity);
 }

@@ -23,9 +23,16 @@ int qemu_img_create(Ctx *c, const QemuImage *image);
 
 int qemu_img_resize(Ctx *c, const ImageNode *chain, size_t n, uint64_t capacity, bool shrink, bool allocate);
 
-/* Copies what the guest sees of the chain into the image, which was formatted with qemu_img_create() before.
- */
-int qemu_img_convert(Ctx *c, const ImageNode *chain, size_t n, const QemuImage *image);
+/* Copies what the guest sees of the chain into the image, a new file of nobody else's that was formatted with
+ * qemu_img_create() before (raw: that has its size). The descriptors of the chain hold QEMU's locks, where it has to have
+ * any. bandwidth: bytes per second, 0: no limit. Does not sync. */
+int qemu_img_convert(Ctx *c, const ImageNode *chain, size_t n, const QemuImage *image, uint64_t bandwidth);
+
+/* Makes chain[0], a qcow2 image of nobody else's that is open for writing, stand on `backing`, so that the guest sees the
+ * same as before; `name` is what its header calls that. NotSupported when there are too many nodes. The image is of no use
+ * when it fails. Does not sync. */
+int qemu_img_rebase(Ctx *c, const ImageNode *chain, size_t n, const ImageNode *backing, size_t n_backing,
+                    const char *name, uint64_t capacity);
 
 /* The text "json:{...}" of a chain for a tool of qemu, its ends closed with "backing": null, and the descriptors of that,
  * n more at the end of `fds`. locked: the descriptors hold QEMU's locks, which the tool must then not take again. */
@@ -33,3 +40,6 @@ int qemu_node(const ImageNode *chain, size_t n, bool locked, CommandFd *fds, siz
 
 /* The format under the name that qemu knows. */
 const char *qemu_driver(ImageFormat f);
+
+/* qemu-options.c: what -o of `qemu-img create` gets, NULL: nothing. */
+int qemu_options(const QemuImage *i, char **ret);

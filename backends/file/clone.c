@@ -210,7 +210,7 @@ static int convert_into(Clone *s, const FileChain *chain)
         if (k < 0)
                 return k;
         image.passphrase = passphrase;
-        k = qemu_img_convert(c, chain->nodes, chain->n, &image);
+        k = qemu_img_convert(c, chain->nodes, chain->n, &image, 0);
         return k < 0 ? k : ctx_result(c, "method", "convert");
 }
 
