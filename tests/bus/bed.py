@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.environ.get("POOLKEEPER_TREE", "")
 IN_SANDBOX = "POOLKEEPER_SCRATCH" in os.environ
 QUICK = os.environ.get("POOLKEEPER_QUICK") == "yes"
-USERS = {"root": 0, "vmuser": 64001, "vmuser2": 64002, "other": 64003, "allowed": 64004, "refused": 64005}
+USERS = {"root": 0, "vmuser": 64001, "vmuser2": 64002, "other": 64003, "allowed": 64004, "refused": 64005, "reader": 64006}
 
 # In the sandbox the tree lies over /usr; elsewhere only user mode is tested, right from the tree.
 LIBEXEC = ("" if IN_SANDBOX else TREE) + "/usr/lib/poolkeeper"
