@@ -274,13 +274,15 @@ class Method:
         self.signature, self.reply = METHODS[proxy.interface][name]
         self.name = name
 
-    def _arguments(self, args, more, timeout, interactive):
+    def _arguments(self, args, more, timeout, interactive, descriptors):
         args = list(args)
         types = self.signature.split()
         if types and types[-1] == "a{sv}":
             given = args.pop() if len(args) == len(types) else {}
             args.append(options(given, **more))
         fds = Gio.UnixFDList.new()
+        for fd in descriptors:
+            fds.append(fd)
         args = [options(a) if t == "a{sv}" else fds.append(a) if t == "h" else a for t, a in zip(types, args, strict=True)]
         flags = Gio.DBusCallFlags.NO_AUTO_START
         if interactive:
@@ -288,15 +290,16 @@ class Method:
         words = GLib.Variant("(" + "".join(types) + ")", tuple(args))
         return self.proxy.client.arguments(self.proxy.path, self.proxy.interface, self.name, words, flags, timeout), fds
 
-    def __call__(self, *args, timeout=60, interactive=False, **more):
-        arguments, fds = self._arguments(args, more, timeout, interactive)
+    def __call__(self, *args, timeout=60, interactive=False, fds=(), **more):
+        """fds: those that an option's value of type h tells the number of."""
+        arguments, fds = self._arguments(args, more, timeout, interactive, fds)
         try:
             return received(self.reply, *self.proxy.client.connection.call_with_unix_fd_list_sync(*arguments, fds, None))
         except GLib.Error as error:
             raise BusError.of(error) from None
 
-    def begin(self, *args, timeout=60, interactive=False, **more):
-        return Pending(self.proxy.client.connection, *self._arguments(args, more, timeout, interactive), self.reply)
+    def begin(self, *args, timeout=60, interactive=False, fds=(), **more):
+        return Pending(self.proxy.client.connection, *self._arguments(args, more, timeout, interactive, fds), self.reply)
 
 
 class Proxy:
