@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/wait.h>
 
 #include "util/macro.h"
 
@@ -12,9 +13,13 @@
 
 static pid_t agent_pid;
 
-static void agent_close(void)
+void agent_close(void)
 {
+        if (agent_pid <= 0)
+                return;
         (void)kill(agent_pid, SIGTERM);
+        (void)waitpid(agent_pid, NULL, 0);
+        agent_pid = 0;
 }
 
 void agent_open(void)

@@ -6,15 +6,16 @@
 
 #define BAR_COLUMNS 30
 
-static void format_left(uint64_t end, uint64_t now, char *buffer, size_t size)
+const char *time_left_format(uint64_t end, uint64_t now, char buffer[static TIME_LEFT_MAX])
 {
         unsigned long long seconds = end > now ? (end - now + 999999) / 1000000 : 0;
 
         if (seconds >= 3600)
-                snprintf(buffer, size, " %llu:%02llu:%02llu left", seconds / 3600, seconds / 60 % 60,
+                snprintf(buffer, TIME_LEFT_MAX, "%llu:%02llu:%02llu", seconds / 3600, seconds / 60 % 60,
                          seconds % 60);
         else
-                snprintf(buffer, size, " %llu:%02llu left", seconds / 60, seconds % 60);
+                snprintf(buffer, TIME_LEFT_MAX, "%llu:%02llu", seconds / 60, seconds % 60);
+        return buffer;
 }
 
 char *bar_format(json_object *job, const char *object, uint64_t now_usec, size_t width)
@@ -22,7 +23,8 @@ char *bar_format(json_object *job, const char *object, uint64_t now_usec, size_t
         _cleanup_free_ char *line = NULL, *shown = text_printable(object);
         const char *operation = json_get_string(job, "Operation"), *state = json_get_string(job, "State");
         uint64_t rate = json_get_u64(job, "Rate"), end = json_get_u64(job, "ExpectedEndTimeUSec");
-        char bar[BAR_COLUMNS + 1] = "", speed[SIZE_TEXT_MAX + 8] = "", left[48] = "", size[SIZE_TEXT_MAX];
+        char bar[BAR_COLUMNS + 1] = "", speed[SIZE_TEXT_MAX + 8] = "", left[TIME_LEFT_MAX + 8] = "",
+                               time[TIME_LEFT_MAX], size[SIZE_TEXT_MAX];
         double progress = json_get_double(job, "Progress");
         int r;
 
@@ -31,7 +33,7 @@ char *bar_format(json_object *job, const char *object, uint64_t now_usec, size_t
         if (rate != 0 && rate != UINT64_MAX)
                 snprintf(speed, sizeof(speed), " %s/s", size_format(rate, size));
         if (end != 0 && end != UINT64_MAX)
-                format_left(end, now_usec, left, sizeof(left));
+                snprintf(left, sizeof(left), " %s left", time_left_format(end, now_usec, time));
         if (json_get_bool(job, "ProgressValid") && progress >= 0 && progress <= 1) {
                 memset(bar, ' ', BAR_COLUMNS);
                 memset(bar, '#', (size_t)(progress * BAR_COLUMNS));

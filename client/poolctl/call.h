@@ -21,6 +21,7 @@ typedef struct Method {
         const Bag *definition; /* a{sv} before the options; NULL: the method takes none */
         Bag *options;          /* NULL: empty */
         bool plain;            /* the method takes no options at all */
+        bool moves_data; /* to or from a descriptor of ours: run_job() follows the job off a terminal too */
 } Method;
 
 /* Calls it; its other arguments are `types` (as of sd_bus_message_append(3), may be NULL) and what follows.

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Verbs on jobs. */
+#include "bar.h"
 #include "call.h"
 #include "output.h"
+#include "util/fileio.h"
 #include "words.h"
 
 /* The properties of each job, with what it works on as "Object". A job that is forgotten meanwhile is left
@@ -43,13 +45,22 @@ static void add_progress(Table *t, json_object *job)
         (void)table_add(t, json_get_bool(job, "ProgressValid") ? text : NULL);
 }
 
+static int add_left(Table *t, json_object *job)
+{
+        uint64_t end = json_get_u64(job, "ExpectedEndTimeUSec");
+        char text[TIME_LEFT_MAX];
+
+        return table_add(t, end == 0 || end == UINT64_MAX
+                                    ? NULL
+                                    : time_left_format(end, now_usec(CLOCK_REALTIME), text));
+}
+
 static ExitStatus print_jobs(Poolctl *p, json_object *jobs)
 {
         static const Column columns[] = {
-                { "JOB", COLUMN_RIGHT },      { "OPERATION", 0 },
-                { "OBJECT", COLUMN_ELASTIC }, { "STATE", COLUMN_STATE },
-                { "PROGRESS", COLUMN_RIGHT }, { "RATE", COLUMN_RIGHT },
-                { "UID", COLUMN_RIGHT },      { "STARTED", 0 },
+                { "JOB", COLUMN_RIGHT },   { "OPERATION", 0 },           { "OBJECT", COLUMN_ELASTIC },
+                { "STATE", COLUMN_STATE }, { "PROGRESS", COLUMN_RIGHT }, { "RATE", COLUMN_RIGHT },
+                { "LEFT", COLUMN_RIGHT },  { "UID", COLUMN_RIGHT },      { "STARTED", 0 },
         };
         _cleanup_table_ Table *t = table_new(columns, ELEMENTSOF(columns));
 
@@ -65,6 +76,7 @@ static ExitStatus print_jobs(Poolctl *p, json_object *jobs)
                 (void)table_add(t, json_get_string(job, "State"));
                 add_progress(t, job);
                 (void)table_add_size(t, rate ?: UINT64_MAX);
+                (void)add_left(t, job);
                 (void)table_add_number(t, json_get_u64(job, "CallerUID"));
                 (void)table_add_time(t, json_get_u64(job, "StartTimeUSec"));
         }

@@ -42,14 +42,47 @@ static const Verb verbs[] = {
         { "xml", "POOL[/VOLUME]", 1, 1, S(INACTIVE), "Print the definition as XML", verb_xml },
         { "create", "POOL/VOLUME [SIZE] [NAME=VALUE...] | POOL", 1, ANY,
           S(FORMAT) | S(PASSPHRASE_FILE) | S(XML) | S(LAX) | DATA_SWITCHES, "Create a volume", verb_create },
-        { "clone", "POOL/VOLUME POOL/VOLUME [SIZE] [NAME=VALUE...]", 2, ANY, S(FORMAT) | DATA_SWITCHES,
-          "Copy the first volume to the second", verb_clone },
+        { "clone", "POOL/VOLUME [POOL/]NEW [SIZE] [NAME=VALUE...]", 2, ANY,
+          S(FORMAT) | S(LINKED) | S(FORCE_SHARE) | S(BANDWIDTH) | DATA_SWITCHES,
+          "Copy a volume to a new one", verb_clone },
+        { "mv", "POOL/VOLUME [POOL/]NEW [NAME=VALUE...]", 2, ANY, S(FORMAT) | S(BANDWIDTH) | DATA_SWITCHES,
+          "Rename a volume, or move it to another pool", verb_mv },
         { "resize", "POOL/VOLUME SIZE|+SIZE|-SIZE", 2, 2, S(SHRINK) | S(ALLOCATE) | DATA_SWITCHES,
           "Change the capacity of a volume", verb_resize },
         { "declare", "POOL/VOLUME FORMAT", 2, 2, DATA_SWITCHES, "Say what a file that came from outside is",
           verb_declare },
         { "rm", "POOL/VOLUME...", 1, ANY, S(DEPENDENTS) | DATA_SWITCHES, "Delete a volume and its data",
           verb_rm },
+        { "upload", "POOL/VOLUME FILE|-", 2, 2,
+          S(OFFSET) | S(LENGTH) | S(SPARSE) | S(GROW) | S(ATOMIC) | S(CHECKSUM) | S(SHA256) | S(BANDWIDTH) |
+                  DATA_SWITCHES,
+          "Write a file into a volume", verb_upload },
+        { "download", "POOL/VOLUME FILE|-", 2, 2,
+          S(OFFSET) | S(LENGTH) | S(SPARSE) | S(CHECKSUM) | S(FORCE_SHARE) | S(BANDWIDTH) | DATA_SWITCHES,
+          "Read a volume into a file", verb_download },
+        { "import", "POOL/VOLUME FILE|- [NAME=VALUE...]", 2, ANY,
+          S(SOURCE_FORMAT) | S(PROBE) | S(COMPRESSION) | S(CAPACITY) | S(FORMAT) | S(CHECKSUM) | S(SHA256) |
+                  S(BANDWIDTH) | DATA_SWITCHES,
+          "Make a volume of an image", verb_import },
+        { "export", "POOL/VOLUME FILE|-", 2, 2,
+          S(FORMAT) | S(COMPRESSION) | S(CHECKSUM) | S(FORCE_SHARE) | S(BANDWIDTH) | DATA_SWITCHES,
+          "Make an image of a volume", verb_export },
+        { "convert", "POOL[/VOLUME] FORMAT [NAME=VALUE...]", 2, ANY, S(BANDWIDTH) | DATA_SWITCHES,
+          "Change the format of a volume, or of all in a pool", verb_convert },
+        { "flatten", "POOL/VOLUME...", 1, ANY, DATA_SWITCHES, "Make volumes stand without a backing volume",
+          verb_flatten },
+        { "rebase", "POOL/VOLUME [POOL/]BASE", 2, 2, DATA_SWITCHES, "Give a volume another backing volume",
+          verb_rebase },
+        { "wipe", "POOL/VOLUME...", 1, ANY, S(ALGORITHM) | S(WRITE) | DATA_SWITCHES,
+          "Destroy the data of a volume, and keep the volume", verb_wipe },
+        { "snapshot", "create|list|revert|rm POOL/VOLUME [SNAPSHOT]", 2, 3, DATA_SWITCHES,
+          "Keep states of a volume, and go back to them", verb_snapshot },
+        { "attach", "POOL/VOLUME", 1, 1, S(AS) | S(READ_ONLY) | S(ID) | S(DEVICE) | S(SECRET),
+          "Print what attaches a volume to a virtual machine", verb_attach },
+        { "open", "POOL/VOLUME -- COMMAND...", 2, ANY, S(READ_ONLY),
+          "Run a command that has the volume as descriptor 3", verb_open },
+        { "nbd", "POOL/VOLUME -- COMMAND...", 2, ANY, S(READ_ONLY),
+          "Run a command that has an NBD connection to the volume as descriptor 3", verb_nbd },
         { "find", "PATH", 1, 1, 0, "Tell which volume or pool a path belongs to", verb_find },
         { "access", "POOL/VOLUME UID|USER", 2, 2, 0, "Tell whether a user could open the volume by its path",
           verb_access },
@@ -78,7 +111,13 @@ static void print_switches(uint64_t set)
                 if ((set & (UINT64_C(1) << s)) && switch_table[s].help) {
                         _cleanup_free_ char *text = switch_to_string(s);
 
-                        printf("  %-31s %s\n", text ?: switch_table[s].name, switch_table[s].help);
+                        const char *name = text ?: switch_table[s].name;
+
+                        /* As in help_line(). */
+                        printf("  %-31s", name);
+                        if (strlen(name) > 31)
+                                printf("\n%33s", "");
+                        printf(" %s\n", switch_table[s].help);
                 }
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "object.h"
 
+#include "switch-options.h"
+
 static const char *object_interface(const ObjectName *n)
 {
         return n->volume ? VOLUME_INTERFACE : POOL_INTERFACE;
@@ -69,6 +71,14 @@ int object_properties(Poolctl *p, const ObjectName *n, json_object **ret, Error 
                 return error_no_memory(e);
         r = get_properties(p, path, object_interface(n), ret, e);
         return object_explain(p, n, r, e);
+}
+
+int options_parse(Poolctl *p, char **words, size_t n, Bag *options, Error *e)
+{
+        int r;
+
+        r = switches_to_options(&p->line, options, e);
+        return r < 0 ? r : assignments_parse(words, n, options, e);
 }
 
 int object_word_parse(const char *word, ObjectKind kind, ObjectName *ret, Error *e)

@@ -13,6 +13,9 @@ int object_run_job(Poolctl *p, const ObjectName *n, Method method, json_object *
                    const char *types, ...);
 int object_properties(Poolctl *p, const ObjectName *n, json_object **ret, Error *e);
 
+/* The switches that are options of the method, and the NAME=VALUE words. InvalidArgs. */
+int options_parse(Poolctl *p, char **words, size_t n, Bag *options, Error *e);
+
 typedef enum ObjectKind {
         OBJECT_POOL,
         OBJECT_VOLUME,

@@ -13,6 +13,7 @@
 #define MANAGER_INTERFACE SERVICE ".Manager"
 #define POOL_INTERFACE SERVICE ".Pool"
 #define VOLUME_INTERFACE SERVICE ".Volume"
+#define SNAPSHOT_INTERFACE SERVICE ".Snapshot"
 #define JOB_INTERFACE SERVICE ".Job"
 
 /* Documented in poolctl(1). */
@@ -23,6 +24,8 @@ typedef enum ExitStatus {
         STATUS_REFUSED = 3, /* by polkit, or by the bus */
         STATUS_ABSENT = 4,  /* no such pool, volume or job */
         STATUS_TIMED_OUT = 5,
+        STATUS_COMMAND_FAILED = 126, /* open, nbd: the command cannot be run */
+        STATUS_NO_COMMAND = 127,     /* or is not there; else the status is the command's */
 } ExitStatus;
 
 typedef struct Poolctl {
@@ -70,11 +73,29 @@ ExitStatus verb_volumes(Poolctl *p, char **words, size_t n);
 /* volumes.c */
 ExitStatus verb_info(Poolctl *p, char **words, size_t n);
 ExitStatus verb_create(Poolctl *p, char **words, size_t n);
-ExitStatus verb_clone(Poolctl *p, char **words, size_t n);
 ExitStatus verb_declare(Poolctl *p, char **words, size_t n);
 ExitStatus verb_resize(Poolctl *p, char **words, size_t n);
 ExitStatus verb_rm(Poolctl *p, char **words, size_t n);
 ExitStatus verb_find(Poolctl *p, char **words, size_t n);
+/* copies.c */
+ExitStatus verb_clone(Poolctl *p, char **words, size_t n);
+ExitStatus verb_mv(Poolctl *p, char **words, size_t n);
+/* images.c */
+ExitStatus verb_convert(Poolctl *p, char **words, size_t n);
+ExitStatus verb_flatten(Poolctl *p, char **words, size_t n);
+ExitStatus verb_rebase(Poolctl *p, char **words, size_t n);
+ExitStatus verb_wipe(Poolctl *p, char **words, size_t n);
+/* transfer.c */
+ExitStatus verb_upload(Poolctl *p, char **words, size_t n);
+ExitStatus verb_download(Poolctl *p, char **words, size_t n);
+ExitStatus verb_import(Poolctl *p, char **words, size_t n);
+ExitStatus verb_export(Poolctl *p, char **words, size_t n);
+/* snapshots.c */
+ExitStatus verb_snapshot(Poolctl *p, char **words, size_t n);
+/* attach.c */
+ExitStatus verb_attach(Poolctl *p, char **words, size_t n);
+ExitStatus verb_open(Poolctl *p, char **words, size_t n);
+ExitStatus verb_nbd(Poolctl *p, char **words, size_t n);
 /* access.c */
 ExitStatus verb_access(Poolctl *p, char **words, size_t n);
 ExitStatus verb_auth(Poolctl *p, char **words, size_t n);
@@ -86,7 +107,7 @@ ExitStatus verb_jobs(Poolctl *p, char **words, size_t n);
 ExitStatus verb_cancel(Poolctl *p, char **words, size_t n);
 /* monitor.c */
 ExitStatus verb_monitor(Poolctl *p, char **words, size_t n);
-/* import.c */
+/* import-libvirt.c */
 ExitStatus verb_import_libvirt(Poolctl *p, char **words, size_t n);
 
 /* Prints "poolctl: WHAT: message" with what to do next, and gives the exit status of that error. */

@@ -4,11 +4,11 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <systemd/sd-event.h>
-#include <time.h>
 
 #include "bar.h"
 #include "connect.h"
 #include "text.h"
+#include "util/fileio.h"
 #include "words.h"
 
 #define SHOW_AFTER_USEC 300000u
@@ -41,17 +41,10 @@ static void watch_done(Watch *w)
         json_object_put(w->ended);
 }
 
-static uint64_t clock_usec(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static void draw(Watch *w)
 {
-        _cleanup_free_ char *line = bar_format(w->job, w->object, clock_usec(), text_columns(stderr) - 1);
+        _cleanup_free_ char *line =
+                bar_format(w->job, w->object, now_usec(CLOCK_REALTIME), text_columns(stderr) - 1);
 
         if (!line)
                 return;
@@ -158,6 +151,14 @@ static int watch_subscribe(Watch *w, Error *e)
         return r < 0 ? error_set_errno(e, r, "cannot subscribe to the job's signals") : 0;
 }
 
+/* A script's command in the background ignores Ctrl-C, and so do we then. */
+static bool interrupt_is_ignored(void)
+{
+        struct sigaction action;
+
+        return sigaction(SIGINT, NULL, &action) >= 0 && action.sa_handler == SIG_IGN;
+}
+
 static int watch_loop(Watch *w, Error *e)
 {
         sigset_t interrupt, old;
@@ -169,9 +170,9 @@ static int watch_loop(Watch *w, Error *e)
         r = sd_event_new(&w->event);
         if (r >= 0)
                 r = sd_bus_attach_event(w->p->bus, w->event, SD_EVENT_PRIORITY_NORMAL);
-        if (r >= 0)
+        if (r >= 0 && !interrupt_is_ignored())
                 r = sd_event_add_signal(w->event, NULL, SIGINT, on_interrupt, w);
-        if (r >= 0)
+        if (r >= 0 && w->p->terminal)
                 r = sd_event_add_time_relative(w->event, NULL, CLOCK_MONOTONIC, SHOW_AFTER_USEC, 0, on_tick,
                                                w);
         if (r >= 0)
@@ -271,7 +272,7 @@ int run_jobv(Poolctl *p, const Method *method, json_object **ret_result, Error *
 {
         _cleanup_(watch_done) Watch w = { .p = p };
         _cleanup_message_ sd_bus_message *reply = NULL;
-        bool detach = given(p, SWITCH_NO_WAIT), watch = !detach && p->terminal;
+        bool detach = given(p, SWITCH_NO_WAIT), watch = !detach && (p->terminal || method->moves_data);
         const char *job;
         int r;
 

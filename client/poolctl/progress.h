@@ -7,7 +7,8 @@
 /* Calls a method that answers with a job (as its last path), `types` and what follows being the arguments
  * before the options.
  * - With --no-wait the job's path is printed.
- * - On a terminal the job is watched with a progress bar; Ctrl-C cancels it.
+ * - On a terminal the job is watched with a progress bar; Ctrl-C cancels it, and off a terminal too when the
+ *   method moves our data.
  * - Else the service is told to hold its answer to the end.
  * The method's options, which must be there, get "wait" and "sync" as needed. ret_result (may be NULL) is
  * the job's Result, NULL with --no-wait. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "switches.h"
 
+#include "util/bag.h"
+
 const SwitchSpec switch_table[_SWITCH_MAX] = {
 #define X(id, name_, letter_, value_, help_) \
         [SWITCH_##id] = { .name = name_, .letter = letter_, .value = value_, .help = help_ },
@@ -117,6 +119,37 @@ Switch command_line_excess(const CommandLine *c, uint64_t allowed)
                 if (c->value[s] && !(allowed & (UINT64_C(1) << s)))
                         return s;
         return _SWITCH_MAX;
+}
+
+static int add_switch(const CommandLine *c, Switch s, char ***argv)
+{
+        _cleanup_free_ char *word = NULL;
+
+        if (!c->value[s])
+                return 0;
+        if (asprintf(&word, "--%s%s%s", switch_table[s].name, switch_table[s].value ? "=" : "",
+                     c->value[s]) < 0) {
+                word = NULL;
+                return -ENOMEM;
+        }
+        return strv_append(argv, word);
+}
+
+int command_line_to_argv(const CommandLine *c, const char *program, char ***ret)
+{
+        _cleanup_strv_ char **argv = NULL;
+        int r;
+
+        r = strv_append(&argv, program);
+        for (Switch s = 0; r >= 0 && s < _SWITCH_MAX; s++)
+                r = add_switch(c, s, &argv);
+        if (r >= 0)
+                r = strv_append(&argv, "--");
+        for (size_t i = 0; r >= 0 && i < c->n_words; i++)
+                r = strv_append(&argv, c->words[i]);
+        if (r >= 0)
+                *ret = TAKE_PTR(argv);
+        return r;
 }
 
 char *switch_to_string(Switch s)

@@ -36,6 +36,33 @@ static int read_info(Poolctl *p, const ObjectName *n, json_object **ret, Error *
         return 0;
 }
 
+/* A path as people write it: POOL/VOLUME, or the name of a snapshot. */
+static json_object *shown_object(json_object *path)
+{
+        _cleanup_object_name_ ObjectName n = OBJECT_NAME_NULL;
+        _cleanup_free_ char *pool = NULL, *volume = NULL, *snapshot = NULL, *text = NULL;
+        const char *word = json_object_get_string(path);
+
+        if (object_name_from_path(word, &n) >= 0)
+                text = object_name_to_string(&n);
+        else
+                (void)object_path_to_snapshot(word, &pool, &volume, &snapshot);
+        return json_object_new_string(text ?: snapshot ?: word);
+}
+
+static void show_objects(json_object *info, const char *key)
+{
+        json_object *value = json_object_object_get(info, key), *shown;
+
+        if (json_object_is_type(value, json_type_array)) {
+                shown = json_object_new_array();
+                for (size_t i = 0; i < json_object_array_length(value); i++)
+                        json_object_array_add(shown, shown_object(json_object_array_get_idx(value, i)));
+                json_object_object_add(info, key, shown);
+        } else if (value)
+                json_object_object_add(info, key, shown_object(value));
+}
+
 static int show_info(Poolctl *p, const ObjectName *n, Error *e)
 {
         _cleanup_json_ json_object *info = NULL;
@@ -44,26 +71,20 @@ static int show_info(Poolctl *p, const ObjectName *n, Error *e)
         r = read_info(p, n, &info, e);
         if (r < 0)
                 return r;
-        if (p->json != JSON_OFF)
+        if (p->json != JSON_OFF) {
                 (void)print_json(p, info);
-        else
-                (void)print_members(info, volume_sizes);
+                return 0;
+        }
+        show_objects(info, "BackingVolume");
+        show_objects(info, "Dependents");
+        show_objects(info, "Snapshots");
+        (void)print_members(info, volume_sizes);
         return 0;
 }
 
 ExitStatus verb_info(Poolctl *p, char **words, size_t n)
 {
         return for_each_object(p, words, n, OBJECT_VOLUME, "show", show_info);
-}
-
-/* --format and the NAME=VALUE words, into the options of CreateVolume and CloneVolume. */
-static int volume_options(Poolctl *p, char **words, size_t n, Bag *options, Error *e)
-{
-        const char *format = p->line.value[SWITCH_FORMAT];
-
-        if (format && bag_set_string(options, "format", format) < 0)
-                return error_no_memory(e);
-        return assignments_parse(words, n, options, e);
 }
 
 /* The passphrase never stands in an argument: the service reads it from the descriptor. */
@@ -125,10 +146,10 @@ ExitStatus verb_create(Poolctl *p, char **words, size_t n)
         if (object_word_parse(words[0], OBJECT_VOLUME, &name, &e) < 0 ||
             (sized && size_word_is_relative(words[1])) ||
             (sized && size_word_parse(words[1], 0, &capacity, &e) < 0) ||
-            volume_options(p, words + 1 + sized, n - 1 - sized, options, &e) < 0)
+            options_parse(p, words + 1 + sized, n - 1 - sized, options, &e) < 0)
                 return usage("%s", e.message ?: "a new volume has no size that could be changed");
         if (given(p, SWITCH_HOST) && given(p, SWITCH_PASSPHRASE_FILE))
-                return remote_create(p, words, n);
+                return remote_create(p);
         if (add_passphrase(p, options, &e) < 0)
                 return fail(&e, "cannot read the passphrase");
         {
@@ -138,45 +159,6 @@ ExitStatus verb_create(Poolctl *p, char **words, size_t n)
                                    &e, "st", name.volume, capacity) < 0)
                         return fail(&e, "cannot create %s", words[0]);
         }
-        return STATUS_DONE;
-}
-
-/* On a terminal, how the copy was made. */
-static void print_clone(Poolctl *p, json_object *result, const char *target)
-{
-        const char *method = result ? json_get_string(result, "method") : NULL;
-        _cleanup_free_ char *shown = text_printable(target);
-
-        if (p->json != JSON_OFF && result)
-                (void)print_json(p, result);
-        else if (p->terminal && method && shown)
-                fprintf(stderr, "%s: %s\n", shown, method);
-}
-
-ExitStatus verb_clone(Poolctl *p, char **words, size_t n)
-{
-        _cleanup_object_name_ ObjectName source = OBJECT_NAME_NULL, target = OBJECT_NAME_NULL;
-        _cleanup_json_ json_object *result = NULL;
-        _cleanup_free_ char *path = NULL;
-        _cleanup_bag_ Bag *options = bag_new();
-        _cleanup_error_ Error e = ERROR_NULL;
-        bool sized = is_size_word(words + 2, n - 2), wanted = p->terminal || p->json != JSON_OFF;
-        uint64_t capacity;
-
-        if (object_word_parse(words[0], OBJECT_VOLUME, &source, &e) < 0 ||
-            object_word_parse(words[1], OBJECT_VOLUME, &target, &e) < 0 ||
-            (sized && size_parse(words[2], &capacity, &e) < 0))
-                return usage("%s", e.message);
-        if (!options || object_name_to_path(&source, &path) < 0 ||
-            (sized && bag_set_u64(options, "capacity", capacity) < 0))
-                return out_of_memory();
-        if (volume_options(p, words + 2 + sized, n - 2 - sized, options, &e) < 0)
-                return usage("%s", e.message);
-        if (object_run_job(p, &(const ObjectName){ .pool = target.pool },
-                           (Method){ .member = "CloneVolume", .options = options }, wanted ? &result : NULL,
-                           &e, "so", target.volume, path) < 0)
-                return fail(&e, "cannot clone %s to %s", words[0], words[1]);
-        print_clone(p, result, words[1]);
         return STATUS_DONE;
 }
 
@@ -190,9 +172,8 @@ ExitStatus verb_resize(Poolctl *p, char **words, size_t n)
 
         if (object_word_parse(words[0], OBJECT_VOLUME, &name, &e) < 0)
                 return usage("%s", e.message);
-        if (!options || (given(p, SWITCH_SHRINK) && bag_set_bool(options, "shrink", true) < 0) ||
-            (given(p, SWITCH_ALLOCATE) && bag_set_bool(options, "allocate", true) < 0))
-                return out_of_memory();
+        if (options_parse(p, NULL, 0, options, &e) < 0)
+                return fail(&e, "cannot resize %s", words[0]);
         if (size_word_is_relative(words[1])) {
                 if (object_properties(p, &name, &properties, &e) < 0)
                         return fail(&e, "cannot resize %s", words[0]);
@@ -223,10 +204,12 @@ ExitStatus verb_declare(Poolctl *p, char **words, size_t n)
 static int delete_volume(Poolctl *p, const ObjectName *n, Error *e)
 {
         _cleanup_bag_ Bag *options = bag_new();
+        int r;
 
-        if (given(p, SWITCH_DEPENDENTS) && bag_set_bool(options, "dependents", true) < 0)
-                return error_no_memory(e);
-        return object_run_job(p, n, (Method){ .member = "Delete", .options = options }, NULL, e, NULL);
+        r = options_parse(p, NULL, 0, options, e);
+        return r < 0 ? r
+                     : object_run_job(p, n, (Method){ .member = "Delete", .options = options }, NULL, e,
+                                      NULL);
 }
 
 ExitStatus verb_rm(Poolctl *p, char **words, size_t n)

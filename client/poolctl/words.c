@@ -65,6 +65,24 @@ char *object_name_to_string(const ObjectName *n)
         return text;
 }
 
+int target_name_parse(const char *word, const ObjectName *source, ObjectName *ret, Error *e)
+{
+        const char *slash = strchr(word, '/');
+        bool in_pool = slash && slash != word, keeps_name = in_pool && !slash[1];
+        _cleanup_object_name_ ObjectName n = OBJECT_NAME_NULL;
+
+        if (isempty(word) || (slash && !in_pool) || (in_pool && strchr(slash + 1, '/')))
+                return error_set(e, ERROR_INVALID_ARGS, "expected NAME, POOL/NAME or POOL/, not \"%s\"",
+                                 word);
+        n.pool = in_pool ? strndup(word, (size_t)(slash - word)) : strdup(source->pool);
+        n.volume = strdup(keeps_name ? source->volume : in_pool ? slash + 1 : word);
+        if (!n.pool || !n.volume)
+                return error_set(e, ERROR_NO_MEMORY, "out of memory");
+        *ret = n;
+        n = OBJECT_NAME_NULL;
+        return 0;
+}
+
 int assignments_parse(char *const *words, size_t n, Bag *b, Error *e)
 {
         for (size_t i = 0; i < n; i++) {
@@ -179,4 +197,45 @@ int switch_word_parse(const char *word, bool *ret, Error *e)
                         return 0;
                 }
         return error_set(e, ERROR_INVALID_ARGS, "expected on or off, not \"%s\"", word);
+}
+
+const char *compression_of_file(const char *name)
+{
+        static const char *const table[][2] = { { ".gz", "gzip" }, { ".xz", "xz" }, { ".zst", "zstd" } };
+        const char *dot = strrchr(name, '.');
+
+        FOREACH_ELEMENT (t, table)
+                if (dot && streq(dot, (*t)[0]))
+                        return (*t)[1];
+        return "none";
+}
+
+static char *replace_braces(const char *word, const char *with)
+{
+        size_t n = 0;
+        char *text, *out;
+
+        for (const char *at = word; (at = strstr(at, "{}")); at += 2)
+                n++;
+        out = text = malloc(strlen(word) + n * strlen(with) + 1);
+        if (!text)
+                return NULL;
+        for (const char *at; (at = strstr(word, "{}")); word = at + 2)
+                out = stpcpy(mempcpy(out, word, (size_t)(at - word)), with);
+        strcpy(out, word);
+        return text;
+}
+
+int braces_replace(char *const *words, size_t n, const char *with, char ***ret)
+{
+        _cleanup_strv_ char **list = NULL;
+
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_free_ char *word = replace_braces(words[i], with);
+
+                if (!word || strv_append(&list, word) < 0)
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(list);
+        return 0;
 }

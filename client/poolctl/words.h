@@ -20,6 +20,10 @@ int object_name_to_path(const ObjectName *n, char **ret);
 int object_name_from_path(const char *path, ObjectName *ret);
 char *object_name_to_string(const ObjectName *n); /* POOL or POOL/VOLUME */
 
+/* What the copy of `source`, or `source` itself, shall be called: "web2" in the same pool, "backup/web2" in
+ * another, "backup/" there under the same name. */
+int target_name_parse(const char *word, const ObjectName *source, ObjectName *ret, Error *e);
+
 /* NAME=VALUE words into a bag of strings, which the service converts; a name given again makes a list. */
 int assignments_parse(char *const *words, size_t n, Bag *b, Error *e);
 
@@ -34,3 +38,9 @@ int user_word_parse(const char *word, bool numbers_only, uint32_t *ret, Error *e
 int job_word_parse(const char *word, char **ret_path, Error *e);
 
 int switch_word_parse(const char *word, bool *ret, Error *e); /* on, off, yes, no, true, false, 1, 0 */
+
+/* How a file of this name is compressed: gzip (.gz), xz (.xz), zstd (.zst), else none. */
+const char *compression_of_file(const char *name);
+
+/* A copy of the words in which every "{}" is `with`. -ENOMEM. */
+int braces_replace(char *const *words, size_t n, const char *with, char ***ret);

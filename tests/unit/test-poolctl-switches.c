@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "switches.h"
+#include "switch-options.h"
 #include "test.h"
 
 static void words_and_switches_mix(void)
@@ -93,6 +93,44 @@ static void names_and_letters_are_unique(void)
                 }
 }
 
+/* What another host's poolctl is told, it takes for the same. */
+static void lines_are_written(void)
+{
+        _cleanup_command_line_ CommandLine c = { 0 }, again = { 0 };
+        char *line[] = { (char *)"upload", (char *)"-U", (char *)"--sha256=a b", (char *)"--length",
+                         (char *)"0",      (char *)"--", (char *)"--odd/v",      NULL };
+        _cleanup_strv_ char **argv = NULL;
+
+        CHECK_OK(command_line_parse(line, &c, NULL));
+        CHECK_OK(command_line_to_argv(&c, "poolctl", &argv));
+        CHECK_STREQ(argv[0], "poolctl");
+        CHECK_OK(command_line_parse(argv + 1, &again, NULL));
+        for (Switch s = 0; s < _SWITCH_MAX; s++)
+                CHECK_STREQ(again.value[s], c.value[s]);
+        CHECK_EQ(again.n_words, 2);
+        CHECK_STREQ(again.words[0], "upload");
+        CHECK_STREQ(again.words[1], "--odd/v");
+}
+
+static void switches_become_options(void)
+{
+        _cleanup_command_line_ CommandLine c = { 0 }, bad = { 0 };
+        char *line[] = { (char *)"--sparse", (char *)"--offset=1M", (char *)"--sha256=12",
+                         (char *)"--json=short", NULL },
+             *wrong[] = { (char *)"--bandwidth=fast", NULL };
+        _cleanup_bag_ Bag *b = bag_new();
+        _cleanup_error_ Error e = ERROR_NULL;
+
+        CHECK_OK(command_line_parse(line, &c, NULL));
+        CHECK_OK(switches_to_options(&c, b, NULL));
+        CHECK_EQ(bag_size(b), 3);
+        CHECK(bag_get_bool(b, "sparse", false));
+        CHECK_EQ(bag_get_u64(b, "offset", 0), 1024 * 1024);
+        CHECK_STREQ(bag_get_string(b, "sha256"), "12");
+        CHECK_OK(command_line_parse(wrong, &bad, NULL));
+        CHECK_ERROR(switches_to_options(&bad, b, &e), &e, ERROR_INVALID_ARGS);
+}
+
 static void switches_are_shown(void)
 {
         _cleanup_free_ char *host = switch_to_string(SWITCH_HOST), *start = switch_to_string(SWITCH_START);
@@ -110,6 +148,8 @@ int main(void)
         RUN(mistakes_are_told);
         RUN(excess_is_found);
         RUN(names_and_letters_are_unique);
+        RUN(lines_are_written);
+        RUN(switches_become_options);
         RUN(switches_are_shown);
         return 0;
 }

@@ -43,6 +43,58 @@ static void paths_go_both_ways(void)
         }
 }
 
+static void targets(void)
+{
+        static const struct {
+                const char *word, *pool, *volume;
+        } right[] = {
+                { "web2", "images", "web2" },
+                { "backup/", "backup", "web1" },
+                { "backup/web2", "backup", "web2" },
+        };
+        static const char *const wrong[] = { "", "/", "/a", "a/b/c", "a//" };
+        const ObjectName source = { .pool = (char *)"images", .volume = (char *)"web1" };
+        _cleanup_error_ Error e = ERROR_NULL;
+
+        FOREACH_ELEMENT (t, right) {
+                _cleanup_object_name_ ObjectName n = OBJECT_NAME_NULL;
+
+                CHECK_OK(target_name_parse(t->word, &source, &n, NULL));
+                CHECK_STREQ(n.pool, t->pool);
+                CHECK_STREQ(n.volume, t->volume);
+        }
+        FOREACH_ELEMENT (w, wrong) {
+                ObjectName n = OBJECT_NAME_NULL;
+
+                CHECK_ERROR(target_name_parse(*w, &source, &n, &e), &e, ERROR_INVALID_ARGS);
+                CHECK(!n.pool && !n.volume);
+        }
+}
+
+static void compressions(void)
+{
+        CHECK_STREQ(compression_of_file("disk.raw.gz"), "gzip");
+        CHECK_STREQ(compression_of_file("/tmp/a.xz"), "xz");
+        CHECK_STREQ(compression_of_file("a.zst"), "zstd");
+        CHECK_STREQ(compression_of_file("a.zst/b"), "none");
+        CHECK_STREQ(compression_of_file("gz"), "none");
+        CHECK_STREQ(compression_of_file("-"), "none");
+}
+
+static void braces(void)
+{
+        char *words[] = { (char *)"dd", (char *)"if={}", (char *)"{}{}x", (char *)"{", (char *)"" };
+        _cleanup_strv_ char **l = NULL;
+
+        CHECK_OK(braces_replace(words, ELEMENTSOF(words), "/dev/fd/3", &l));
+        CHECK_EQ(strv_length(l), 5);
+        CHECK_STREQ(l[0], "dd");
+        CHECK_STREQ(l[1], "if=/dev/fd/3");
+        CHECK_STREQ(l[2], "/dev/fd/3/dev/fd/3x");
+        CHECK_STREQ(l[3], "{");
+        CHECK_STREQ(l[4], "");
+}
+
 static void assignments(void)
 {
         char *words[] = { (char *)"target.path=/srv/a=b", (char *)"host=a", (char *)"host=b",
@@ -135,6 +187,9 @@ int main(void)
 {
         RUN(object_names);
         RUN(paths_go_both_ways);
+        RUN(targets);
+        RUN(compressions);
+        RUN(braces);
         RUN(assignments);
         RUN(sizes);
         RUN(users);
