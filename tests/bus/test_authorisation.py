@@ -6,10 +6,11 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 
 from authority import Authority
 from bed import USERS, SystemCase
-from client import GIB, METHODS, MIB, Client, GLib, options, pool_path, u32, volume_path, wait_until
+from client import GIB, METHODS, MIB, BusError, Client, GLib, pool_path, snapshot_path, u32, volume_path, wait_until
 
 AUTH_ERRORS = ("AccessDenied", "InteractiveAuthorizationRequired")
 
@@ -43,6 +44,9 @@ ACTIONS = {
     "Pool.CreateVolume": "volume-create",
     "Pool.CreateVolumeXML": "volume-create",
     "Pool.CloneVolume": "volume-create",
+    "Pool.ImportVolume": "volume-create",
+    "Pool.ConvertVolumes": "volume-write",
+    "Pool.OpenVolume": "volume-write",
     "Pool.GetVolume": None,
     "Pool.ListVolumes": "volume-list",
     "Pool.DumpVolumes": "volume-list",
@@ -53,6 +57,21 @@ ACTIONS = {
     "Volume.GetXML": "volume-list",
     "Volume.GetInfo": "volume-list",
     "Volume.CheckAccess": "volume-list",
+    "Volume.Open": "volume-write",
+    "Volume.OpenNBD": "volume-read",
+    "Volume.Upload": "volume-write",
+    "Volume.Download": "volume-read",
+    "Volume.Export": "volume-read",
+    "Volume.Rename": "volume-delete",
+    "Volume.Move": "volume-delete",
+    "Volume.Convert": "volume-write",
+    "Volume.Flatten": "volume-write",
+    "Volume.Rebase": "volume-write",
+    "Volume.Wipe": "volume-wipe",
+    "Volume.CreateSnapshot": "snapshot-manage",
+    "Volume.GetAttachment": "volume-list",
+    "Snapshot.Revert": "snapshot-manage",
+    "Snapshot.Delete": "snapshot-manage",
     "Job.Cancel": "job-manage",
 }
 
@@ -64,7 +83,15 @@ class EveryMethod(SystemCase):
     def prepare(self, method):
         """A pool, running or not as the method needs it, with a volume, and a job of root's that can be cancelled."""
         pool = self.make_pool("matrix")
-        pool.CreateVolume("v", MIB, wait=True)
+        on = {"Volume.Flatten": "base", "Volume.Rebase": "base"}.get(method, "")
+        if on or method == "Volume.Move":
+            pool.CreateVolume("base", MIB, wait=True)
+            self.make_pool("elsewhere")
+        snapshots = method in ("Volume.CreateSnapshot", "Snapshot.Revert", "Snapshot.Delete")
+        words = {"format": "qcow2"} if on or snapshots else {}
+        pool.CreateVolume("v", MIB, words | ({"backing.path": on} if method == "Volume.Flatten" else {}), wait=True)
+        if method.startswith("Snapshot."):
+            self.client.volume("matrix", "v").CreateSnapshot("s", wait=True)
         if method == "Pool.Delete":
             self.client.volume("matrix", "v").Delete(wait=True)
         if method in NEEDS_INACTIVE:
@@ -97,6 +124,20 @@ class EveryMethod(SystemCase):
             "Volume.Resize": (2 * MIB,),
             "Volume.SetFormat": ("raw",),
             "Volume.CheckAccess": (65534,),
+            "Pool.ImportVolume": ("new", self.data, {"source-format": "raw"}),
+            "Pool.ConvertVolumes": ("qcow2",),
+            "Pool.OpenVolume": ("v", {"read-only": "no"}),
+            "Volume.Open": ({"read-only": "no"},),
+            "Volume.Upload": (self.data,),
+            "Volume.Download": (self.data,),
+            "Volume.Export": (self.data,),
+            "Volume.Rename": ("new",),
+            "Volume.Move": (pool_path("elsewhere"),),
+            "Volume.Convert": ("qcow2",),
+            "Volume.Rebase": (volume_path("matrix", "base"),),
+            "Volume.Wipe": ("zero",),
+            "Volume.CreateSnapshot": ("new",),
+            "Volume.GetAttachment": ("qemu-blockdev",),
         }.get(method, ())
 
     def invoke(self, client, method):
@@ -108,18 +149,24 @@ class EveryMethod(SystemCase):
                 return "ok"
             except GLib.Error as error:
                 return re.search(r"Error\.(\w+)", error.message).group(1)
-        path = {"Manager": "/org/example/Storage", "Pool": pool_path("matrix"), "Volume": volume_path("matrix", "v")}
+        proxy = {
+            "Manager": client.manager,
+            "Pool": client.pool("matrix"),
+            "Volume": client.volume("matrix", "v"),
+            "Snapshot": client.snapshot(snapshot_path("matrix", "v", "s")),
+        }.get(interface)
         if interface == "Job":
-            path["Job"] = self.client.pool("matrix").Refresh()
+            proxy = client.job(self.client.pool("matrix").Refresh())
         arguments = list(self.words_for(method))
         types = METHODS[interface][name][0].split()
         while len(arguments) < len(types):
             arguments.append({})
-        arguments = [options(a) if t == "a{sv}" else a for a, t in zip(arguments, types, strict=True)]
         try:
-            client.call(path[interface], interface, name, "".join(types), *arguments)
+            answer = getattr(proxy, name)(*arguments)
+            if METHODS[interface][name][1].startswith("h"):
+                os.close(answer[0])
             return "ok"
-        except Exception as error:
+        except BusError as error:
             return error.name
 
     def clean_new(self):
@@ -132,6 +179,12 @@ class EveryMethod(SystemCase):
 
     def test_every_method_as_everybody(self):
         clients = {name: self.user(name) for name in ("root", "allowed", "refused", "other")}
+        with tempfile.TemporaryFile() as file:
+            file.truncate(65536)
+            self.data = file.fileno()
+            self.every_method_as(clients)
+
+    def every_method_as(self, clients):
         for method, action in ACTIONS.items():
             for user, client in clients.items():
                 with self.subTest(method=method, user=user):
@@ -148,6 +201,8 @@ class EveryMethod(SystemCase):
                         self.assertEqual(self.state(), before, "a call that was refused has changed something")
                 self.clean_new()
                 self.remove_pool("matrix")
+                if "elsewhere" in [p[1] for p in self.client.manager.ListPools()]:
+                    self.remove_pool("elsewhere")
 
     def state(self):
         pool = self.client.pool("matrix")
