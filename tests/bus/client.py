@@ -73,7 +73,7 @@ METHODS = {
         "Upload": ("h a{sv}", "o"),
         "Download": ("h a{sv}", "o"),
         "Export": ("h a{sv}", "o"),
-        "Rename": ("s a{sv}", ""),
+        "Rename": ("s a{sv}", "o"),
         "Move": ("o a{sv}", "o"),
         "Convert": ("s a{sv}", "o"),
         "Flatten": ("a{sv}", "o"),

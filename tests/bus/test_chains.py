@@ -77,9 +77,7 @@ class Chains(DataCase):
             ("upload", lambda **w: base.Upload(fd, **w)),
         ):
             with self.subTest(title):
-                error = self.assertRaisesError("InUse", call, wait=title != "rename") if title != "rename" else (
-                    self.assertRaisesError("InUse", call)
-                )
+                error = self.assertRaisesError("InUse", call, wait=True)
                 self.assertIn("top", error.message)
         compare(top["Path"], "qcow2", self.raw, "raw")
 
@@ -164,7 +162,7 @@ class Rename(DataCase):
         mark = {key: volume[key] for key in ("Format", "Creator", "Capacity")}
         content = self.guest_reads(volume)
         with self.client.listen() as news:
-            volume.Rename("new name")
+            self.result(volume.Rename("new name", wait=True))
             news.removed(volume.path)
             news.added(volume_path("rename", "new name"))
         renamed = self.client.volume("rename", "new name")
@@ -179,11 +177,11 @@ class Rename(DataCase):
         volume = self.make_volume(pool, "v")
         self.make_volume(pool, "taken")
         write_file(os.path.join(pool["TargetPath"], "sudden"), b"mine")
-        self.assertRaisesError("VolumeExists", volume.Rename, "taken")
-        self.assertRaisesError("VolumeExists", volume.Rename, "sudden")
+        self.assertRaisesError("VolumeExists", volume.Rename, "taken", wait=True)
+        self.assertRaisesError("VolumeExists", volume.Rename, "sudden", wait=True)
         for name in ("", ".", "..", "a/b", "line\nbreak", ".poolkeeper-x", "x" * 300):
             with self.subTest(name=name):
-                self.assertRaisesError(("InvalidName", "InvalidArgs"), volume.Rename, name)
+                self.assertRaisesError(("InvalidName", "InvalidArgs"), volume.Rename, name, wait=True)
         self.assertEqual(set(os.listdir(pool["TargetPath"])), {"v", "taken", "sudden"})
         self.assertEqual(read_file(os.path.join(pool["TargetPath"], "sudden")), b"mine")
 
@@ -192,7 +190,7 @@ class Rename(DataCase):
         pool = self.make_pool()
         base = self.make_volume(pool, "base", MIB)
         pool.CloneVolume("top", base.path, linked=True, wait=True)
-        self.client.volume("an-overlay", "top").Rename("roof")
+        self.client.volume("an-overlay", "top").Rename("roof", wait=True)
         roof = self.client.volume("an-overlay", "roof")
         self.assertEqual(roof["BackingVolume"], base.path)
         self.assertEqual(base["Dependents"], [roof.path])
@@ -204,7 +202,7 @@ class Rename(DataCase):
         for i in range(6):
             with self.subTest(round=i):
                 other = "b" if name == "a" else "a"
-                call = self.client.volume("killed", name).Rename.begin(other)
+                call = self.client.volume("killed", name).Rename.begin(other, wait=True)
                 time.sleep(i * 0.001)
                 self.kill_workers()
                 try:

@@ -131,7 +131,7 @@ class Questions(Rights):
         self.assertDetails(found["volume-delete"][0], pool="lab", volume="r", volume_owner="0")
 
     def test_rename(self):
-        found = self.asked(self.volume("r").Rename.begin("w"))
+        found = self.asked(self.volume("r").Rename.begin("w", wait=True))
         self.assertEqual(sorted(found), ["volume-create", "volume-delete"])
         self.assertDetails(found["volume-create"][0], pool="lab", volume="w")
         self.assertDetails(found["volume-delete"][0], pool="lab", volume="r")
@@ -239,13 +239,12 @@ class Fairness(Rights):
         greedy, modest = self.user("allowed"), self.user("root")
         for i in range(12):
             lab.CreateVolume(f"v{i}", 8 * MIB, wait=True)
-        fd = self.data(8 * MIB)
-        jobs = [greedy.volume("lab", f"v{i}").Upload(fd, bandwidth=MIB) for i in range(10)]
+        jobs = [greedy.volume("lab", f"v{i}").Upload(self.data(8 * MIB), bandwidth=MIB) for i in range(10)]
         states = [self.client.job(job)["State"] for job in jobs]
         self.assertLessEqual(states.count("running"), 4)
         begin = time.monotonic()
         modest.pool("lab").CreateVolume("w", MIB, format="qcow2", wait=True)
-        modest.volume("lab", "v11").Upload(fd, length=4096, wait=True)
+        modest.volume("lab", "v11").Upload(self.data(), length=4096, wait=True)
         self.assertLess(time.monotonic() - begin, 5)
         for job in jobs:
             self.client.job(job).Cancel()

@@ -87,7 +87,7 @@ class Snapshots(DataCase):
         pool = self.make_pool()
         volume = self.make_volume(pool, "v", SIZE, format="qcow2")
         self.create(volume, "taken")
-        self.assertRaisesError(("VolumeExists", "InvalidArgs", "InUse"), volume.CreateSnapshot, "taken", wait=True)
+        self.assertRaisesError("VolumeExists", volume.CreateSnapshot, "taken", wait=True)
         for name in ("", ".", "..", "a/b", "line\nbreak", "x" * 300):
             with self.subTest(name=name):
                 self.assertRaisesError(("InvalidName", "InvalidArgs"), volume.CreateSnapshot, name, wait=True)
@@ -102,7 +102,7 @@ class Snapshots(DataCase):
     def test_renamed_volume(self):
         volume = self.make_volume(self.make_pool(), "v", SIZE, format="qcow2")
         self.create(volume, "s")
-        volume.Rename("w")
+        volume.Rename("w", wait=True)
         renamed = self.client.volume("renamed-volume", "w")
         self.assertEqual(renamed["Snapshots"], [snapshot_path("renamed-volume", "w", "s")])
         self.result(self.client.snapshot(renamed["Snapshots"][0]).Revert(wait=True))
@@ -156,7 +156,7 @@ class Snapshots(DataCase):
             self.assertIn(read_file(volume["Path"]), (old, new))
             self.assertClean(pool["TargetPath"])
         with self.subTest("a renamed volume keeps it"):
-            volume.Rename("w")
+            volume.Rename("w", wait=True)
             volume = self.client.volume(f"on-{kind}", "w")
             snapshot = self.client.snapshot(volume["Snapshots"][0])
             self.result(snapshot.Revert(wait=True))

@@ -141,7 +141,7 @@ class Peers(DataCase):
             with self.subTest(atomic=atomic):
                 volume = self.make_volume(self.make_pool(f"sum-{atomic}"), capacity=8 * MIB, data=OLD)
                 fd = self.open(write_file(self.path("new"), NEW))
-                error = self.assertRaisesError("Corrupt", volume.Upload, fd, sha256=sha256(OLD), atomic=atomic, wait=True)
+                error = self.assertRaisesError("Changed", volume.Upload, fd, sha256=sha256(OLD), atomic=atomic, wait=True)
                 self.assertIn(sha256(NEW), error.message)
                 self.assertEqual(volume["Corrupt"], not atomic)
                 if atomic:
@@ -160,10 +160,10 @@ class Peers(DataCase):
         pool = self.mounted("tmpfs", 24 * MIB, "full")
         volume = self.make_volume(pool, capacity=32 * MIB, data=OLD[:MIB])
         before = read_file(volume["Path"])
-        big = self.open(write_file(self.path("big"), pattern(30 * MIB)))
+        write_file(self.path("big"), pattern(30 * MIB))
         for atomic in (True, False):
             with self.subTest(atomic=atomic):
-                self.assertRaisesError("NoSpace", volume.Upload, big, atomic=atomic, wait=True)
+                self.assertRaisesError("NoSpace", volume.Upload, self.open(self.path("big")), atomic=atomic, wait=True)
                 self.assertEqual(volume["Corrupt"], not atomic)
                 if atomic:
                     self.assertEqual(read_file(volume["Path"]), before)
@@ -173,7 +173,7 @@ class Peers(DataCase):
         self.upload(other, pattern(16 * MIB), atomic=False)
         with self.subTest("import"):
             self.assertRaisesError(
-                ("NoSpace", "Failed"), pool.ImportVolume, "x", big, {"source-format": "raw", "capacity": 64 * MIB}, wait=True
+                ("NoSpace", "Failed"), pool.ImportVolume, "x", self.open(self.path("big")), {"source-format": "raw"}, wait=True
             )
             self.assertEqual(os.listdir(pool["TargetPath"]), ["w"])
 
