@@ -265,8 +265,11 @@ int ctx_sync_later(Ctx *c, int fd)
 
 void sync_round_run(SyncRound *s)
 {
-        for (size_t i = 0; i < s->n_items; i++)
+        for (size_t i = 0; i < s->n_items; i++) {
                 s->items[i].result = fsync(s->items[i].fd) < 0 ? -errno : 0;
+                /* Before the answer goes out: who hears it finds the file in nobody's use. */
+                s->items[i].fd = safe_close(s->items[i].fd);
+        }
 }
 
 void sync_round_done(SyncRound *s)
