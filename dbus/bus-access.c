@@ -58,21 +58,15 @@ static bool said_before(char **first, char **i)
 /* 1: known; 0: polkit is being asked, and the handler runs again. */
 static int ask(Call *c, Pool *p, Volume *v, const char *action, PolkitVerdict *ret, sd_bus_error *ret_error)
 {
-        _cleanup_error_ Error e = ERROR_NULL;
         ActionCheck check = {};
         int r;
 
-        if (c->bus->user_mode) {
-                *ret = POLKIT_YES;
-                return 1;
-        }
         r = pool_action_check(p, v, action, &check);
         if (r < 0)
                 return r;
-        r = polkit_ask(c->bus->polkit, c->message, c->caller, action, check.details,
-                       /* interactive= */ false, ret, &e);
+        r = call_ask(c, action, check.details, ret, ret_error);
         action_check_done(&check);
-        return r < 0 ? call_fail(&e, r, ret_error) : r;
+        return r;
 }
 
 static const char *verdict_word(PolkitVerdict verdict)

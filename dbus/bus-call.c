@@ -125,6 +125,20 @@ int call_authorize(Call *c, const char *action, char *const *details, sd_bus_err
         return r < 0 ? call_fail(&e, r, ret_error) : r;
 }
 
+int call_ask(Call *c, const char *action, char *const *details, PolkitVerdict *ret, sd_bus_error *ret_error)
+{
+        _cleanup_error_ Error e = ERROR_NULL;
+        int r;
+
+        if (c->bus->user_mode) {
+                *ret = POLKIT_YES;
+                return 1;
+        }
+        r = polkit_ask(c->bus->polkit, c->message, c->caller, action, details, /* interactive= */ false, ret,
+                       &e);
+        return r < 0 ? call_fail(&e, r, ret_error) : r;
+}
+
 int call_authorize_all(Call *c, const ActionCheck *checks, size_t n_checks, sd_bus_error *ret_error)
 {
         for (size_t i = 0; i < n_checks; i++) {

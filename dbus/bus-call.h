@@ -34,6 +34,8 @@ int call_take_string(Call *c, const char *key, char **ret, sd_bus_error *ret_err
 int call_authorize(Call *c, const char *action, char *const *details, sd_bus_error *ret_error);
 int call_authorize_pool(Call *c, const Pool *p, const Volume *v, const char *action,
                         sd_bus_error *ret_error);
+/* The same, but tells the verdict without showing a dialogue. 1: *ret is set. 0 and negative as before. */
+int call_ask(Call *c, const char *action, char *const *details, PolkitVerdict *ret, sd_bus_error *ret_error);
 int call_authorize_all(Call *c, const ActionCheck *checks, size_t n_checks, sd_bus_error *ret_error);
 
 /* The whole way of a method that makes a job: validates, asks polkit for each action, submits, and holds the
@@ -49,6 +51,11 @@ int call_fail(Error *e, int r, sd_bus_error *ret_error);
 
 int call_invalid(sd_bus_error *ret_error, const char *format, ...) _printf_(2, 3); /* InvalidArgs */
 
+/* What the reply is made of once the job is done. Negative: *ret_error, or an errno, is the reply. */
+typedef int (*reply_then_t)(Bus *b, sd_bus_message *m, const Job *j, const Bag *words,
+                            sd_bus_error *ret_error);
+/* Holds the reply to m until the job has ended; `then` makes it, of `words` (taken) and what there is by then. */
+int reply_hold_then(Bus *b, sd_bus_message *m, Job *j, reply_then_t then, Bag *words);
 /* Holds the reply to m until the job is ready or, with wait, has ended; an end before that is the reply.
  * `pool` (may be NULL) is the path that comes before the job's in the reply. */
 int reply_hold(Bus *b, sd_bus_message *m, Job *j, bool wait, const char *pool);

@@ -9,11 +9,13 @@
 #include "polkit.h"
 #include "pool.h"
 #include "util/object-path.h"
+#include "util/snapshot-list.h"
 
 #define INTERFACE_MANAGER "org.example.Storage.Manager"
 #define INTERFACE_POOL "org.example.Storage.Pool"
 #define INTERFACE_VOLUME "org.example.Storage.Volume"
 #define INTERFACE_JOB "org.example.Storage.Job"
+#define INTERFACE_SNAPSHOT "org.example.Storage.Snapshot"
 
 typedef struct Dump Dump;
 typedef struct Held Held;
@@ -25,8 +27,17 @@ typedef struct PoolFace {
         Bus *bus;
         Pool *pool;
         sd_bus_slot *volumes, *volume_names;
+        Hashmap *snapshots; /* volume -> list of its snapshots as told last; only while volumes are listed */
         Dump *dump;
 } PoolFace;
+
+/* The snapshot that was looked up last. */
+typedef struct SnapshotFace {
+        Volume *volume;
+        char *name;
+        SnapshotKind kind;
+        uint64_t created_usec, size;
+} SnapshotFace;
 
 struct Bus {
         Manager *manager;
@@ -40,8 +51,12 @@ struct Bus {
         Held *held;                /* replies that wait for a job */
         sd_event_source *announce; /* of jobs that are waited for */
         Query *queries;            /* replies that wait for a pool's worker */
+        uint64_t n_query_workers;  /* that were ever started */
+        SnapshotFace snapshot;
+        size_t n_snapshots; /* in the lists of all pools */
         sd_bus_slot *filter, *object_manager, *root, *log_control;
         sd_bus_slot *pool_objects, *pool_names, *job_objects, *job_names;
+        sd_bus_slot *snapshot_objects, *snapshot_names;
         sd_bus_slot *leaving;
         void (*left)(void *userdata);
         void *left_data;
@@ -62,7 +77,7 @@ int pool_face_new(Bus *b, Pool *p);
 void pool_face_free(PoolFace *f);
 int job_emit_finished(Bus *b, const Job *j);
 
-extern const sd_bus_vtable manager_vtable[], pool_vtable[], volume_vtable[], job_vtable[];
+extern const sd_bus_vtable manager_vtable[], pool_vtable[], volume_vtable[], snapshot_vtable[], job_vtable[];
 
 /* Getters of properties: `o` is the object; nothing here blocks. */
 #define DEFINE_GETTER(function, Object, Type, code, value)                                              \

@@ -4,7 +4,9 @@
 #include "bus-pool.h"
 
 #include "bus-dump.h"
+#include "bus-open.h"
 #include "bus-query.h"
+#include "bus-snapshot.h"
 
 static const char *text_option(const Pool *p, const char *name)
 {
@@ -234,6 +236,9 @@ const sd_bus_vtable pool_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("ConvertVolumes", SD_BUS_ARGS("s", format, "a{sv}", options),
                                 SD_BUS_RESULT("o", job), pool_method_convert_volumes,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("OpenVolume", SD_BUS_ARGS("s", name, "a{sv}", options),
+                                SD_BUS_RESULT("h", descriptor, "s", type, "b", read_only, "a{sv}", source),
+                                pool_method_open_volume, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetVolume", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", volume),
                                 method_get_volume, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListVolumes", SD_BUS_ARGS("a{sv}", options),
@@ -303,7 +308,8 @@ int pool_face_new(Bus *b, Pool *p)
         if (!f)
                 return -ENOMEM;
         *f = (PoolFace){ .bus = b, .pool = p };
-        r = volume_faces_register(f);
+        snapshots_reset(f);
+        r = f->snapshots ? volume_faces_register(f) : -ENOMEM;
         if (r >= 0)
                 r = hashmap_put(b->pools, pool_name(p), f);
         if (r < 0)
@@ -317,6 +323,7 @@ void pool_face_free(PoolFace *f)
                 return;
         sd_bus_slot_unref(f->volume_names);
         sd_bus_slot_unref(f->volumes);
+        snapshots_forget(f);
         dump_free(f->dump);
         free(f);
 }

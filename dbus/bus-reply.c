@@ -9,7 +9,9 @@ struct Held {
         Bus *bus;
         sd_bus_message *message;
         Job *job;
-        char *pool; /* path that comes before the job's */
+        char *pool;        /* path that comes before the job's */
+        reply_then_t then; /* makes the reply; NULL: the job's path is it */
+        Bag *words;
         bool wait;
         uint64_t since_usec; /* monotonic */
         Held *next, *previous;
@@ -27,6 +29,7 @@ static void held_free(Held *h)
                 job_listen(h->job, NULL, NULL);
         sd_bus_message_unref(h->message);
         free(h->pool);
+        bag_free(h->words);
         free(h);
 }
 
@@ -51,6 +54,17 @@ static void reply_failure(const Held *h)
                                          "%s", e->message ?: "no details");
 }
 
+static void reply_then(const Held *h)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r = h->then(h->bus, h->message, h->job, h->words, &error);
+
+        if (sd_bus_error_is_set(&error))
+                (void)sd_bus_reply_method_error(h->message, &error);
+        else if (r < 0)
+                (void)sd_bus_reply_method_errno(h->message, r, NULL);
+}
+
 static void on_job(Job *j, bool ended, void *userdata)
 {
         Held *h = userdata;
@@ -60,6 +74,8 @@ static void on_job(Job *j, bool ended, void *userdata)
         /* What failed before its reply was a bad request: an error of the call, not a job. */
         if (ended && j->state != JOB_DONE)
                 reply_failure(h);
+        else if (h->then)
+                reply_then(h);
         else {
                 if (!h->wait)
                         job_announce(j);
@@ -104,29 +120,59 @@ static int arm_announce(Bus *b, uint64_t usec)
         return r < 0 ? r : sd_event_source_set_enabled(b->announce, SD_EVENT_ONESHOT);
 }
 
-int reply_hold(Bus *b, sd_bus_message *m, Job *j, bool wait, const char *pool)
+static Held *held_new(Bus *b, sd_bus_message *m, Job *j, bool wait)
 {
         Held *h = calloc(1, sizeof(*h));
 
         if (!h)
-                return -ENOMEM;
+                return NULL;
         *h = (Held){ .bus = b, .message = sd_bus_message_ref(m), .job = j, .wait = wait, .next = b->held };
         if (b->held)
                 b->held->previous = h;
         b->held = h;
+        return h;
+}
+
+static void held_wait(Held *h)
+{
+        Job *j = h->job;
+
+        if (job_is_finished(j) || (j->ready && !h->wait)) {
+                on_job(j, job_is_finished(j), h);
+                return;
+        }
+        job_listen(j, on_job, h);
+        if (h->wait) {
+                h->since_usec = now_usec(CLOCK_MONOTONIC);
+                (void)arm_announce(h->bus, h->since_usec + JOB_ANNOUNCE_USEC);
+        }
+}
+
+int reply_hold(Bus *b, sd_bus_message *m, Job *j, bool wait, const char *pool)
+{
+        Held *h = held_new(b, m, j, wait);
+
+        if (!h)
+                return -ENOMEM;
         if (free_and_strdup(&h->pool, pool) < 0) {
                 held_free(h);
                 return -ENOMEM;
         }
-        if (job_is_finished(j) || (j->ready && !wait))
-                on_job(j, job_is_finished(j), h);
-        else {
-                job_listen(j, on_job, h);
-                if (wait) {
-                        h->since_usec = now_usec(CLOCK_MONOTONIC);
-                        (void)arm_announce(b, h->since_usec + JOB_ANNOUNCE_USEC);
-                }
+        held_wait(h);
+        return 1;
+}
+
+int reply_hold_then(Bus *b, sd_bus_message *m, Job *j, reply_then_t then, Bag *words)
+{
+        Held *h = held_new(b, m, j, /* wait= */ true);
+
+        if (!h) {
+                bag_free(words);
+                return -ENOMEM;
         }
+        h->then = then;
+        h->words = words;
+        held_wait(h);
         return 1;
 }
 

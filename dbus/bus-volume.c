@@ -3,7 +3,9 @@
  * volume. */
 #include <inttypes.h>
 
+#include "bus-open.h"
 #include "bus-query.h"
+#include "bus-snapshot.h"
 #include "bus-volume.h"
 #include "util/bag-message.h"
 #include "util/names.h"
@@ -93,6 +95,12 @@ static int get_dependents(sd_bus *bus, const char *path, const char *interface, 
                 r = object ? sd_bus_message_append_basic(reply, 'o', object) : -ENOMEM;
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_snapshots(sd_bus *bus, const char *path, const char *interface, const char *property,
+                         sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+{
+        return snapshots_append_paths(userdata, reply);
 }
 
 int volume_begin(sd_bus_message *m, Volume *v, Request *ret_request, Call *ret, sd_bus_error *ret_error)
@@ -282,6 +290,7 @@ const sd_bus_vtable volume_vtable[] = {
         SD_BUS_PROPERTY("BackingFormat", "s", get_backing_format, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("BackingVolume", "o", get_backing_volume, 0, 0),
         SD_BUS_PROPERTY("Dependents", "ao", get_dependents, 0, 0),
+        SD_BUS_PROPERTY("Snapshots", "ao", get_snapshots, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Encrypted", "b", get_encrypted, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Incomplete", "b", get_incomplete, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Corrupt", "b", get_corrupt, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -295,6 +304,12 @@ const sd_bus_vtable volume_vtable[] = {
                                 SD_BUS_RESULT("o", job), method_set_format, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Refresh", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job),
                                 method_refresh, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Open", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("h", descriptor, "s", type, "b", read_only, "a{sv}", source),
+                                volume_method_open, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("OpenNBD", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("h", socket, "s", export, "b", read_only),
+                                volume_method_open_nbd, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Upload", SD_BUS_ARGS("h", data, "a{sv}", options), SD_BUS_RESULT("o", job),
                                 volume_method_upload, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Download", SD_BUS_ARGS("h", data, "a{sv}", options),

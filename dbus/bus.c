@@ -6,6 +6,7 @@
 #include "bus-call.h"
 #include "bus-internal.h"
 #include "bus-query.h"
+#include "bus-snapshot.h"
 #include "util/fileio.h"
 #include "util/log.h"
 
@@ -66,23 +67,39 @@ static void on_pool_changed(Pool *p, void *userdata)
         note_pool(userdata, p, CHANGE_CHANGED);
 }
 
+static void note_snapshots(Bus *b, const Pool *p, const char *volume, const char *list)
+{
+        PoolFace *f = hashmap_get(b->pools, pool_name(p));
+
+        if (f)
+                snapshots_seen(f, volume, list);
+}
+
 static void on_volume_added(Volume *v, void *userdata)
 {
         note_volume(userdata, v->pool, v->name, CHANGE_ADDED);
+        note_snapshots(userdata, v->pool, v->name, volume_snapshots(v));
 }
 
 static void on_volume_changed(Volume *v, void *userdata)
 {
         note_volume(userdata, v->pool, v->name, CHANGE_CHANGED);
+        note_snapshots(userdata, v->pool, v->name, volume_snapshots(v));
 }
 
 static void on_volume_removed(Pool *p, const char *name, void *userdata)
 {
+        note_snapshots(userdata, p, name, NULL);
         note_volume(userdata, p, name, CHANGE_REMOVED);
 }
 
 static void on_volumes_reset(Pool *p, void *userdata)
 {
+        Bus *b = userdata;
+        PoolFace *f = hashmap_get(b->pools, pool_name(p));
+
+        if (f)
+                snapshots_reset(f);
         note_pool(userdata, p, CHANGE_RESET);
         note_pool(userdata, p, CHANGE_CHANGED);
 }
@@ -203,6 +220,8 @@ static int register_objects(Bus *b)
                 r = manager_face_register(b);
         if (r >= 0)
                 r = pool_faces_register(b);
+        if (r >= 0)
+                r = snapshot_faces_register(b);
         if (r >= 0)
                 r = job_faces_register(b);
         if (r >= 0)
@@ -332,9 +351,11 @@ static void flush(sd_bus *connection)
 
 static void free_objects(Bus *b)
 {
-        sd_bus_slot **slots[] = { &b->leaving,    &b->job_names,      &b->job_objects,
-                                  &b->pool_names, &b->pool_objects,   &b->log_control,
-                                  &b->root,       &b->object_manager, &b->filter };
+        sd_bus_slot **slots[] = {
+                &b->snapshot_names, &b->snapshot_objects, &b->leaving,      &b->job_names,
+                &b->job_objects,    &b->pool_names,       &b->pool_objects, &b->log_control,
+                &b->root,           &b->object_manager,   &b->filter
+        };
         const char *key;
         PoolFace *f;
         void *last;
@@ -363,6 +384,7 @@ void bus_free(Bus *b)
         if (b->changes)
                 changes_flush(b->changes);
         free_objects(b);
+        free(b->snapshot.name);
         changes_free(b->changes);
         polkit_free(b->polkit);
         callers_free(b->callers);
