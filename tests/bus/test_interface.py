@@ -4,7 +4,7 @@
 import xml.etree.ElementTree as ElementTree
 
 from bed import Case
-from client import GIB, METHODS, MIB, NAME, ROOT, GLib, pool_path, u32, volume_path
+from client import GIB, METHODS, MIB, NAME, ROOT, GLib, pool_path, snapshot_path, u32, volume_path
 
 PROPERTIES = {
     "Manager": {"Version": "s", "UserMode": "b", "VolumesListed": "b", "PoolCount": "u", "VolumeCount": "t", "JobsActive": "u"},
@@ -17,9 +17,10 @@ PROPERTIES = {
     "Volume": {
         "Name": "s", "Pool": "o", "Path": "s", "Key": "s", "Type": "s", "Format": "s", "DetectedFormat": "s", "Capacity": "t",
         "Allocation": "t", "Physical": "t", "Creator": "u", "UID": "u", "GID": "u", "Mode": "u", "MTimeUSec": "t",
-        "BackingPath": "s", "BackingFormat": "s", "BackingVolume": "o", "Encrypted": "b", "Incomplete": "b", "Error": "s",
-        "Generation": "t",
+        "BackingPath": "s", "BackingFormat": "s", "BackingVolume": "o", "Dependents": "ao", "Snapshots": "ao", "Encrypted": "b",
+        "Incomplete": "b", "Corrupt": "b", "Error": "s", "Generation": "t",
     },
+    "Snapshot": {"Name": "s", "Volume": "o", "Kind": "s", "CreatedUSec": "t", "Size": "t"},
     "Job": {
         "Id": "t", "Operation": "s", "Objects": "ao", "State": "s", "CallerUID": "u", "Progress": "d", "ProgressValid": "b",
         "Bytes": "t", "BytesDone": "t", "Rate": "t", "StartTimeUSec": "t", "ExpectedEndTimeUSec": "t", "Cancellable": "b",
@@ -31,12 +32,14 @@ PROPERTIES = {
 class Introspection(Case):
     def objects(self):
         pool = self.make_pool("look")
-        job = pool.CreateVolume("one", MIB)
+        job = pool.CreateVolume("one", MIB, format="qcow2")
         self.finish(job)
+        self.client.volume("look", "one").CreateSnapshot("before", wait=True)
         return {
             "Manager": self.client.manager,
             "Pool": pool,
             "Volume": self.client.volume("look", "one"),
+            "Snapshot": self.client.snapshot(snapshot_path("look", "one", "before")),
             "Job": self.client.job(job),
         }
 
@@ -72,7 +75,7 @@ class Introspection(Case):
     def test_managed_objects(self):
         proxies = self.objects()
         objects = self.client.managed_objects()
-        for kind in ("Pool", "Volume", "Job"):
+        for kind in ("Pool", "Volume", "Snapshot", "Job"):
             self.assertIn(f"{NAME}.{kind}", objects[proxies[kind].path])
             self.assertEqual(set(objects[proxies[kind].path][f"{NAME}.{kind}"]), set(PROPERTIES[kind]))
 

@@ -4,7 +4,7 @@ A volume deleted during an upload: test_in_use. A wiped qcow2: test_convert. An 
 
 import os
 
-from client import GIB, MIB
+from client import GIB, MIB, wait_until
 from data import DataCase, pattern, read_file, run, write_file
 
 
@@ -43,7 +43,8 @@ class WeakSpots(DataCase):
         error = self.assertRaisesError(("NoSuchVolume", "UnknownObject"), volume.Delete, wait=True)
         self.assertTrue(error.message)
         self.assertGreaterEqual(pool["Allocation"] + 5 * MIB, before - 64 * MIB)
-        self.assertEqual([row[0] for row in pool.ListVolumes()[0]], ["other"])
+        gone = lambda: [row[0] for row in pool.ListVolumes()[0]] == ["other"]  # noqa: E731
+        self.assertTrue(wait_until(gone, 10), pool.ListVolumes()[0])
         other.Delete(wait=True)
 
     def test_newline_in_a_name(self):
