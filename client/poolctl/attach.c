@@ -24,6 +24,9 @@ ExitStatus verb_attach(Poolctl *p, char **words, size_t n)
         if (object_word_parse(words[0], OBJECT_VOLUME, &name, &e) < 0 ||
             options_parse(p, NULL, 0, options, &e) < 0)
                 return usage("%s", e.message);
+        if (bag_set_string(options, streq(kind, "qemu-blockdev") ? "node-name" : "id",
+                           p->line.value[SWITCH_ID]) < 0)
+                return out_of_memory();
         r = object_call(p, &name, (Method){ .member = "GetAttachment", .options = options }, &reply, &e, "s",
                         kind);
         if (r >= 0) {

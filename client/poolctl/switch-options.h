@@ -8,10 +8,10 @@
 #define SWITCHES_OPTIONS                                                                                \
         (SWITCH_BIT(ALLOCATE) | SWITCH_BIT(ATOMIC) | SWITCH_BIT(BANDWIDTH) | SWITCH_BIT(CAPACITY) |     \
          SWITCH_BIT(CHECKSUM) | SWITCH_BIT(COMPRESSION) | SWITCH_BIT(DEPENDENTS) | SWITCH_BIT(DEVICE) | \
-         SWITCH_BIT(FORCE_SHARE) | SWITCH_BIT(FORMAT) | SWITCH_BIT(GROW) | SWITCH_BIT(ID) |             \
-         SWITCH_BIT(LENGTH) | SWITCH_BIT(LINKED) | SWITCH_BIT(OFFSET) | SWITCH_BIT(PROBE) |             \
-         SWITCH_BIT(READ_ONLY) | SWITCH_BIT(SECRET) | SWITCH_BIT(SHA256) | SWITCH_BIT(SHRINK) |         \
-         SWITCH_BIT(SOURCE_FORMAT) | SWITCH_BIT(SPARSE) | SWITCH_BIT(WRITE))
+         SWITCH_BIT(FORCE_SHARE) | SWITCH_BIT(FORMAT) | SWITCH_BIT(GROW) | SWITCH_BIT(LENGTH) |         \
+         SWITCH_BIT(LINKED) | SWITCH_BIT(OFFSET) | SWITCH_BIT(PROBE) | SWITCH_BIT(READ_ONLY) |          \
+         SWITCH_BIT(SECRET) | SWITCH_BIT(SHA256) | SWITCH_BIT(SHRINK) | SWITCH_BIT(SOURCE_FORMAT) |     \
+         SWITCH_BIT(SPARSE) | SWITCH_BIT(WRITE))
 
 /* Those that are given, into the bag: one without value as b, one with a SIZE or RATE as t, another as s.
  * InvalidArgs names the switch. */
