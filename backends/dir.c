@@ -38,10 +38,10 @@ static const ImageFormat formats[] = {
 };
 
 /* Files of any owner are made, opened and handed over; trusted.* attributes; qemu-img is put into a sandbox;
- * access is checked with another user's rights. */
+ * access is checked with another user's rights; who uses a file is asked by a lease, and named from /proc. */
 static const int capabilities[] = {
-        CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_SETUID,
-        CAP_SETGID, CAP_KILL,         CAP_SYS_ADMIN,       -1,
+        CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,     CAP_SETUID, CAP_SETGID,
+        CAP_KILL,  CAP_SYS_ADMIN,    CAP_LEASE,           CAP_SYS_PTRACE, -1,
 };
 
 /* ---- build ---- */

@@ -196,7 +196,7 @@ int qemu_img_resize(Ctx *c, const ImageNode *chain, size_t n, uint64_t capacity,
         _cleanup_(line_done) Line l = {};
         int r;
 
-        r = qemu_node(chain, n, false, l.fds, &l.n_fds, &l.node);
+        r = qemu_node(chain, n, true, l.fds, &l.n_fds, &l.node);
         if (r < 0)
                 return r;
         if (asprintf(&l.size, "%llu", (unsigned long long)capacity) < 0)

@@ -21,6 +21,7 @@ typedef struct QemuImage {
  * caller. */
 int qemu_img_create(Ctx *c, const QemuImage *image);
 
+/* Another description of the image's file holds QEMU's locks. */
 int qemu_img_resize(Ctx *c, const ImageNode *chain, size_t n, uint64_t capacity, bool shrink, bool allocate);
 
 /* Copies what the guest sees of the chain into the image, a new file of nobody else's that was formatted with

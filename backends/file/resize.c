@@ -2,22 +2,19 @@
 #include <fcntl.h>
 
 #include "file/create.h"
+#include "file/use.h"
 #include "file/volume.h"
 #include "util/names.h"
 
 #define SECTOR 512u
 #define SESSION_ALLOCATION_MAX (1024ull * 1024 * 1024) /* more may be long on a fragmented file system */
 
-/* Bytes on which QEMU holds open file description locks while it uses an image: block/file-posix.c,
- * RAW_LOCK_PERM_BASE and RAW_LOCK_SHARED_BASE. */
-#define QEMU_LOCK_START 100
-#define QEMU_LOCK_LENGTH 200
-
 typedef struct Resize {
         const FileRoot *root;
         const char *name;
         char *raw;
         FileEntry entry;
+        FileUse use;
         int fd;
         uint64_t capacity;
         bool shrink, allocate;
@@ -26,23 +23,30 @@ typedef struct Resize {
 static void resize_done(Resize *s)
 {
         free(s->raw);
+        file_use_end(&s->use);
         file_entry_done(&s->entry);
         s->fd = safe_close(s->fd);
 }
 
-static int check_is_idle(const Resize *s)
+static bool is_plain(const Resize *s)
 {
-        struct flock lock = {
-                .l_type = F_WRLCK,
-                .l_whence = SEEK_SET,
-                .l_start = QEMU_LOCK_START,
-                .l_len = QEMU_LOCK_LENGTH,
-        };
+        ImageFormat f = s->entry.info.format;
 
-        if (fcntl(s->fd, F_OFD_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+        return f == FORMAT_RAW || f == FORMAT_ISO || f == FORMAT_LUKS;
+}
+
+/* A file that only becomes longer may be in use. The tables of an image must be nobody else's meanwhile. */
+static int resize_lock(Resize *s)
+{
+        bool smaller = s->capacity < s->entry.info.capacity;
+        int k;
+
+        if (!smaller && is_plain(s))
                 return 0;
-        return error_set(ctx_error(s->root->ctx), ERROR_IN_USE,
-                         "Volume %s is in use by a guest; shut it down first", s->name);
+        k = file_use_begin(s->root, s->name, s->entry.fd, FILE_USE_WRITE, &s->use);
+        if (k >= 0 && smaller && s->entry.mark.base)
+                k = file_refuse_overlays(s->root, s->name, s->raw, NULL);
+        return k;
 }
 
 static int resize_check(Resize *s)
@@ -77,7 +81,6 @@ static int resize_check(Resize *s)
 static int resize_open(Resize *s)
 {
         struct statx st;
-        int k;
 
         s->fd = file_open(s->root, s->raw, O_RDWR);
         if (s->fd < 0)
@@ -86,12 +89,8 @@ static int resize_open(Resize *s)
         if (statx(s->fd, "", AT_EMPTY_PATH, STATX_INO, &st) < 0 || st.stx_ino != s->entry.st.stx_ino)
                 return error_set(ctx_error(s->root->ctx), ERROR_CHANGED,
                                  "Volume %s was replaced in the meantime", s->name);
-        if (s->capacity < s->entry.info.capacity) {
-                k = check_is_idle(s);
-                if (k >= 0 && s->entry.mark.base)
-                        k = file_refuse_overlays(s->root, s->name, s->raw, NULL);
-                return k;
-        }
+        if (s->capacity < s->entry.info.capacity)
+                return 0;
         return file_root_reserve(s->root, s->allocate ? s->capacity - s->entry.info.capacity : 0);
 }
 
@@ -172,19 +171,14 @@ static int resize_image(const Resize *s)
         if (k < 0)
                 return k;
         ctx_ready(c);
-        k = qemu_img_resize(c, chain.nodes, chain.n, capacity, smaller, s->allocate);
-        if (k < 0 && ctx_error(c)->message && strstr(ctx_error(c)->message, "Failed to get"))
-                ctx_error(c)->kind = ERROR_IN_USE; /* another process has its lock */
-        return k;
+        return qemu_img_resize(c, chain.nodes, chain.n, capacity, smaller, s->allocate);
 }
 
 static int resize_run(const Resize *s)
 {
-        switch (s->entry.info.format) {
-        case FORMAT_RAW:
-        case FORMAT_ISO:
-        case FORMAT_LUKS:
+        if (is_plain(s))
                 return resize_plain(s);
+        switch (s->entry.info.format) {
         case FORMAT_QCOW2:
         case FORMAT_QED:
                 return resize_image(s);
@@ -214,6 +208,7 @@ int file_resize(Ctx *c, const char *name, uint64_t capacity, bool shrink, bool a
                 .root = &r,
                 .name = name,
                 .entry = FILE_ENTRY_NULL,
+                .use = FILE_USE_NULL,
                 .fd = -EBADF,
                 .capacity = capacity,
                 .shrink = shrink,
@@ -228,6 +223,8 @@ int file_resize(Ctx *c, const char *name, uint64_t capacity, bool shrink, bool a
                 k = file_entry_find(&r, name, s.raw, 0, &s.entry);
         if (k >= 0)
                 k = resize_check(&s);
+        if (k >= 0)
+                k = resize_lock(&s);
         if (k >= 0)
                 k = resize_open(&s);
         if (k >= 0)

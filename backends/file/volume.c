@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 
 #include "file/scan.h"
+#include "file/use.h"
 #include "util/names.h"
 
 /* ---- stat and info ---- */
@@ -210,16 +211,26 @@ static int delete_one(const FileRoot *r, const char *name, const char *raw, bool
         return ctx_vanished(c, name);
 }
 
-/* The base flag is all that is needed of a volume that goes: no header is read. */
-static int delete_look(const FileRoot *r, const char *name, const char *raw, bool *ret_directory,
-                       bool *ret_base)
+/* What goes. The base flag is all that is needed of it: no header is read. */
+typedef struct Doomed {
+        char *raw;
+        int fd; /* holds the locks until the file is gone; -EBADF: no file, or one that we may not read */
+        bool directory, base;
+} Doomed;
+
+static void doomed_done(Doomed *d)
 {
-        _cleanup_close_ int fd = -EBADF;
+        free(d->raw);
+        d->fd = safe_close(d->fd);
+}
+
+static int delete_look(const FileRoot *r, const char *name, Doomed *d)
+{
         FileMark mark = FILE_MARK_NULL;
         struct statx st;
         int k;
 
-        if (statx(r->fd, raw, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE | FILE_MARK_STATX, &st) <
+        if (statx(r->fd, d->raw, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE | FILE_MARK_STATX, &st) <
             0) {
                 if (errno != ENOENT)
                         return error_set_errno(ctx_error(r->ctx), errno, "Cannot look at volume %s", name);
@@ -232,26 +243,28 @@ static int delete_look(const FileRoot *r, const char *name, const char *raw, boo
                 return error_set(ctx_error(r->ctx), ERROR_NO_SUCH_VOLUME,
                                  "%s in pool %s is neither a file nor a directory", name,
                                  ctx_pool_name(r->ctx));
-        fd = S_ISREG(st.stx_mode) ? file_open(r, raw, O_RDONLY) : -EBADF;
-        if (fd >= 0)
-                file_mark_read(r, fd, raw, &st, &mark);
-        *ret_directory = S_ISDIR(st.stx_mode);
-        *ret_base = mark.base;
+        d->fd = S_ISREG(st.stx_mode) ? file_open(r, d->raw, O_RDONLY) : -EBADF;
+        if (d->fd >= 0)
+                file_mark_read(r, d->fd, d->raw, &st, &mark);
+        d->directory = S_ISDIR(st.stx_mode);
+        d->base = mark.base;
         return 0;
 }
 
 static int delete_named(const FileRoot *r, const char *name, char *const *dependents)
 {
-        _cleanup_free_ char *raw = NULL;
-        bool directory, base;
+        _cleanup_(doomed_done) Doomed d = { .fd = -EBADF };
+        FileUse use; /* ends with d.fd */
         int k;
 
-        k = file_name(r, name, &raw);
+        k = file_name(r, name, &d.raw);
         if (k >= 0)
-                k = delete_look(r, name, raw, &directory, &base);
-        if (k >= 0 && base)
-                k = file_refuse_overlays(r, name, raw, dependents);
-        return k < 0 ? k : delete_one(r, name, raw, directory);
+                k = delete_look(r, name, &d);
+        if (k >= 0 && d.fd >= 0)
+                k = file_use_begin(r, name, d.fd, FILE_USE_WRITE, &use);
+        if (k >= 0 && d.base)
+                k = file_refuse_overlays(r, name, d.raw, dependents);
+        return k < 0 ? k : delete_one(r, name, d.raw, d.directory);
 }
 
 int file_delete(Ctx *c, const char *name, char *const *dependents)

@@ -262,6 +262,22 @@ static void holder(void)
         CHECK_OK(close(fd));
 }
 
+static void deleted_or_shrunk(void)
+{
+        Other o;
+
+        CHECK_OK(create("d", MIB, words(NULL)));
+        o = other_begin("pool/d", O_WRONLY, 0, 0);
+        fake_ctx_reset(pool);
+        CHECK_ERROR(poolkeeper_backend.volume_delete(pool, "d", NULL), error(), ERROR_IN_USE);
+        CHECK_ERROR(poolkeeper_backend.volume_resize(pool, "d", 4096, true, false), error(), ERROR_IN_USE);
+        CHECK_OK(poolkeeper_backend.volume_resize(pool, "d", 2 * MIB, false, false));
+        other_end(o);
+        CHECK_OK(poolkeeper_backend.volume_resize(pool, "d", 4096, true, false));
+        CHECK_OK(poolkeeper_backend.volume_delete(pool, "d", NULL));
+        CHECK(access("pool/d", F_OK) < 0);
+}
+
 /* ---- against QEMU itself ---- */
 
 typedef struct Guest {
@@ -314,7 +330,13 @@ static void qemu_writes(void)
         CHECK_ERROR(try_use("guest", FILE_USE_WRITE), error(), ERROR_IN_USE);
         CHECK_ERROR(try_use("guest", FILE_USE_READ), error(), ERROR_IN_USE);
         CHECK_OK(try_use("guest", FILE_USE_SHARE));
+        fake_ctx_reset(pool);
+        CHECK_ERROR(poolkeeper_backend.volume_delete(pool, "guest", NULL), error(), ERROR_IN_USE);
+        CHECK_ERROR(poolkeeper_backend.volume_resize(pool, "guest", 2 * MIB, false, false), error(),
+                    ERROR_IN_USE);
         guest_end(g);
+        CHECK_OK(poolkeeper_backend.volume_resize(pool, "guest", 2 * MIB, false, false));
+        CHECK_OK(poolkeeper_backend.volume_resize(pool, "guest", MIB, true, false));
         g = guest_begin("pool/guest", true);
         CHECK_ERROR(try_use("guest", FILE_USE_WRITE), error(), ERROR_IN_USE);
         CHECK_OK(try_use("guest", FILE_USE_READ));
@@ -367,6 +389,7 @@ int main(void)
         RUN(ours_writes);
         RUN(is_not_signalled);
         RUN(holder);
+        RUN(deleted_or_shrunk);
         RUN(qemu_writes);
         RUN(qemu_is_kept_out);
         pool_end();
