@@ -94,7 +94,7 @@ typedef struct Backend {
         int (*volume_access)(Ctx *c, const char *name, uid_t uid, bool *ret_allowed, char **ret_reason);
         /* `options` of the rest are those of protocol.h. All return only when what they tell of is done. */
         int (*volume_open)(Ctx *c, const char *name, const Bag *options,
-                           Bag *result);                                 /* never needs a job */
+                           Bag *result); /* never needs a job */
         int (*volume_lend)(Ctx *c, const char *name, const Bag *options,
                            VolumeSource *ret); /* never needs a job */
         int (*volume_copy)(Ctx *c, const char *name, const VolumeSource *source, uint64_t capacity,
@@ -171,6 +171,12 @@ typedef struct CommandFd {
         int number; /* in the tool: over 2, less than COMMAND_FD_NUMBERS */
 } CommandFd;
 
+/* A tool that serves a client. */
+typedef struct CommandServer {
+        int listener; /* a listening socket, which the tool gets by LISTEN_FDS; see sd_listen_fds(3) */
+        int reserve;  /* another connection to it: the tool is ended when it turns to this one */
+} CommandServer;
+
 typedef struct Command {
         const char *const *argv; /* argv[0] is found in the tool path; no shell */
         const CommandFd *fds;
@@ -184,9 +190,16 @@ typedef struct Command {
         unsigned timeout_sec;     /* 0: 60 s */
         void (*output_line)(Ctx *c, const char *line, void *userdata); /* for progress; NULL: collected */
         void *userdata;
+        const CommandServer *server; /* with sandbox, NULL: it serves nobody. It has no timeout then */
 } Command;
 
 /* Runs it to its end, LC_ALL=C.UTF-8, own process group, dies with the worker. *ret_output (may be NULL) is its standard
  * output, at most 1 MiB. A tool that fails gives Failed with its own last line of stderr; cancel ends it with Cancelled. */
 int command_run(Ctx *c, const Command *command, char **ret_output);
 bool command_exists(const char *tool);
+
+/* Starts a sandboxed tool that serves one client and speaks first, as an NBD server does, and hands back a connection on
+ * which it has spoken: what it was given could be opened. Of *command, argv, fds and output_size_max count. The tool runs in
+ * a unit of its own, where systemd runs nothing in a session of its own; it ends with the client, not with the worker or the
+ * service. endpoint.c; ctx_need_job() comes before. */
+int command_serve(Ctx *c, const Command *command, int *ret_socket);

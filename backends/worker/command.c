@@ -24,11 +24,12 @@
 #define LINE_MAX_BYTES 4096u
 #define SANDBOX_ADDRESS_SPACE (4ULL * 1024 * 1024 * 1024)
 #define SANDBOX_FILES 64u
-#define SANDBOX_PROCESSES 64u
+#define SANDBOX_PROCESSES \
+        128u        /* QEMU has up to 64 threads for I/O alone, and aborts when it cannot start one */
+#define LISTEN_FD 3 /* SD_LISTEN_FDS_START */
 
 static const char *const tool_path[] = { "/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/" };
-static char *const tool_environment[] = { (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-                                          (char *)"LC_ALL=C.UTF-8", NULL };
+#define TOOL_ENVIRONMENT (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", (char *)"LC_ALL=C.UTF-8"
 
 /* What came out of one pipe. */
 typedef struct Stream {
@@ -44,9 +45,10 @@ typedef struct Run {
         char *tool;
         pid_t pid;
         int pidfd, input;
+        int reserve; /* borrowed, see CommandServer */
         Stream output, errors;
         uint64_t deadline_usec, kill_usec; /* monotonic; kill_usec 0: not asked to end yet */
-        bool timed_out, cancelled;
+        bool timed_out, cancelled, unused; /* unused: its client has gone without a word */
         sigset_t mask;
         Sandbox sandbox;
 } Run;
@@ -89,7 +91,7 @@ static int take_standard_fds(int input, int output, int errors)
 static int take_fds(const Run *run, int output, int errors)
 {
         const Command *command = run->command;
-        int spare[COMMAND_FDS_MAX], lock = -EBADF, r;
+        int spare[COMMAND_FDS_MAX], lock = -EBADF, listener = -EBADF, r;
 
         /* also what somebody left open for us */
         if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
@@ -104,12 +106,19 @@ static int take_fds(const Run *run, int output, int errors)
                 if (lock < 0)
                         return -errno;
         }
+        if (command->server) {
+                listener = fcntl(command->server->listener, F_DUPFD_CLOEXEC, COMMAND_FD_NUMBERS);
+                if (listener < 0)
+                        return -errno;
+        }
         r = take_standard_fds(run->input, output, errors);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < command->n_fds; i++)
                 if (dup2(spare[i], command->fds[i].number) < 0)
                         return -errno;
+        if (listener >= 0 && dup2(listener, LISTEN_FD) < 0)
+                return -errno;
         return lock >= 0 && fcntl(lock, F_SETFD, 0) < 0 ? -errno : 0;
 }
 
@@ -131,7 +140,7 @@ static int set_limits(const Run *run)
         if (r < 0 || !command->sandbox)
                 return r;
         r = set_limit(RLIMIT_AS, SANDBOX_ADDRESS_SPACE);
-        if (r >= 0)
+        if (r >= 0 && !command->server)
                 r = set_limit(RLIMIT_CPU, command->timeout_sec ?: TIMEOUT_SEC);
         if (r >= 0)
                 r = set_limit(RLIMIT_NOFILE, SANDBOX_FILES + COMMAND_FD_NUMBERS);
@@ -159,6 +168,18 @@ static bool has_reader(int pipe)
         return poll(&p, 1, 0) >= 0 && !(p.revents & POLLERR);
 }
 
+static void execute_tool(const Run *run)
+{
+        char pid[32], *environment[] = { TOOL_ENVIRONMENT, NULL, NULL, NULL };
+
+        if (run->command->server) { /* the pid as the tool sees it */
+                (void)snprintf(pid, sizeof(pid), "LISTEN_PID=%d", (int)getpid());
+                environment[2] = (char *)"LISTEN_FDS=1";
+                environment[3] = pid;
+        }
+        (void)execve(run->tool, (char **)run->command->argv, environment);
+}
+
 static _Noreturn void execute(Run *run, int output, int errors)
 {
         int r;
@@ -179,7 +200,7 @@ static _Noreturn void execute(Run *run, int output, int errors)
         if (r >= 0 && !has_reader(STDERR_FILENO))
                 _exit(127); /* the worker ended before it could take us along */
         if (r >= 0) {
-                (void)execve(run->tool, (char **)run->command->argv, tool_environment);
+                execute_tool(run);
                 r = -errno;
         }
         dprintf(STDERR_FILENO, "cannot run %s: %s\n", run->tool, strerror(-r));
@@ -310,8 +331,8 @@ static int drain(Run *run, Stream *s)
 static void end_tool(Run *run, int signal)
 {
         /* The sandboxed tool is the first process of its PID namespace: SIGKILL ends all of them, and it
-         * ignores others. */
-        if (run->command->sandbox)
+         * ignores others, unless it is a server, which writes down what it has in memory. */
+        if (run->command->sandbox && !run->command->server)
                 signal = SIGKILL;
         if (kill(-run->pid, signal) < 0)
                 (void)syscall(SYS_pidfd_send_signal, run->pidfd, signal, NULL, 0);
@@ -324,8 +345,8 @@ static uint64_t check_end(Run *run)
 
         if (run->kill_usec == 0) {
                 run->cancelled = ctx_cancelled;
-                run->timed_out = !run->cancelled && now >= run->deadline_usec;
-                if (!run->cancelled && !run->timed_out)
+                run->timed_out = !run->cancelled && !run->unused && now >= run->deadline_usec;
+                if (!run->cancelled && !run->timed_out && !run->unused)
                         return run->deadline_usec - now;
                 end_tool(run, SIGTERM);
                 run->kill_usec = now + GRACE_USEC;
@@ -345,7 +366,8 @@ static int attend(Run *run)
         for (;;) {
                 struct pollfd fds[] = { { .fd = run->pidfd, .events = POLLIN },
                                         { .fd = run->output.fd, .events = POLLIN },
-                                        { .fd = run->errors.fd, .events = POLLIN } };
+                                        { .fd = run->errors.fd, .events = POLLIN },
+                                        { .fd = run->reserve, .events = POLLIN } };
                 uint64_t usec = check_end(run);
                 const struct timespec wait = { .tv_sec = (time_t)(usec / 1000000),
                                                .tv_nsec = (long)(usec % 1000000) * 1000 };
@@ -361,6 +383,10 @@ static int attend(Run *run)
                 }
                 if (fds[0].revents != 0)
                         return r;
+                if (fds[3].revents != 0) {
+                        run->reserve = -EBADF;
+                        run->unused = !(fds[3].revents & POLLHUP); /* else it is about to end by itself */
+                }
         }
 }
 
@@ -411,7 +437,7 @@ static int reap(Run *run)
         if (run->timed_out)
                 return error_set(e, ERROR_TIMED_OUT, "%s did not end in time and was stopped",
                                  run->command->argv[0]);
-        if (end.si_code != CLD_EXITED || end.si_status != 0)
+        if (!run->unused && (end.si_code != CLD_EXITED || end.si_status != 0))
                 return report_failure(run, &end);
         return 0;
 }
@@ -462,6 +488,7 @@ int command_run(Ctx *c, const Command *command, char **ret_output)
                 .command = command,
                 .pidfd = -EBADF,
                 .input = -EBADF,
+                .reserve = command->server ? command->server->reserve : -EBADF,
                 .output = { .fd = -EBADF, .limit = OUTPUT_MAX },
                 .errors = { .fd = -EBADF, .limit = ERRORS_MAX },
                 .sandbox = { .ready = { -EBADF, -EBADF } },
@@ -477,7 +504,9 @@ int command_run(Ctx *c, const Command *command, char **ret_output)
                 r = prepare(&run);
         if (r < 0)
                 return r;
-        run.deadline_usec = now_usec(CLOCK_MONOTONIC) + (command->timeout_sec ?: TIMEOUT_SEC) * 1000000ULL;
+        run.deadline_usec = command->server ? UINT64_MAX
+                                            : now_usec(CLOCK_MONOTONIC) +
+                                                      (command->timeout_sec ?: TIMEOUT_SEC) * 1000000ULL;
         r = spawn(&run);
         if (r >= 0)
                 r = attend(&run);

@@ -12,6 +12,7 @@
 #include "util/protocol.h"
 #include "util/volume-message.h"
 #include "worker/ctx-internal.h"
+#include "worker/endpoint.h"
 #include "worker/privileges.h"
 #include "worker/sandbox.h"
 
@@ -279,6 +280,8 @@ static int help(void)
                "descriptor %d)\n"
                "poolkeeper-worker --sandbox -- TOOL [ARG...]  run an image tool on the descriptors from 3 "
                "on, shut in\n"
+               "poolkeeper-worker --endpoint                  serve one client, as the socket on standard input "
+               "says\n"
                "\n"
                "  --backend-dir=DIR  where the backends are (%s)\n"
                "  --help  --version\n"
@@ -295,6 +298,7 @@ enum {
         ARG_DESCRIBE,
         ARG_SOCKET,
         ARG_SANDBOX,
+        ARG_ENDPOINT,
         ARG_HELP,
         ARG_VERSION
 };
@@ -306,6 +310,7 @@ static const struct option long_options[] = {
         { "describe", no_argument, NULL, ARG_DESCRIBE },
         { "socket", no_argument, NULL, ARG_SOCKET },
         { "sandbox", no_argument, NULL, ARG_SANDBOX },
+        { "endpoint", no_argument, NULL, ARG_ENDPOINT },
         { "help", no_argument, NULL, ARG_HELP },
         { "version", no_argument, NULL, ARG_VERSION },
         {},
@@ -354,6 +359,8 @@ int main(int argc, char *argv[])
                 case ARG_SANDBOX:
                         sandbox = true;
                         break;
+                case ARG_ENDPOINT:
+                        return endpoint_main();
                 case ARG_HELP:
                         return help();
                 case ARG_VERSION:

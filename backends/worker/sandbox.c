@@ -52,6 +52,7 @@ int sandbox_init(Sandbox *s, const Command *command, Error *e)
         s->landlock =
                 (int)MAX(syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION), 0);
         s->skip_sync = command->skip_sync;
+        s->server = command->server;
         s->fds = command->fds;
         s->n_fds = command->n_fds;
         s->privileged = geteuid() == 0;
@@ -387,6 +388,6 @@ int sandbox_enter(Sandbox *s)
         if (r >= 0 && s->landlock > 0)
                 r = restrict_files(s);
         if (r >= 0)
-                r = seccomp_restrict(s->skip_sync);
+                r = seccomp_restrict(s->skip_sync, s->server);
         return r;
 }

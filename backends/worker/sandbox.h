@@ -22,7 +22,7 @@
 typedef struct Sandbox {
         bool namespaces; /* else Landlock alone */
         int landlock;    /* ABI version, 0: the kernel has none */
-        bool skip_sync;
+        bool skip_sync, server;
         bool privileged; /* may map ids other than its own */
         uid_t uids[SANDBOX_IDS_MAX];
         gid_t gids[SANDBOX_IDS_MAX];
@@ -45,5 +45,5 @@ pid_t sandbox_fork(Sandbox *s, int *ret_pidfd);
 int sandbox_enter(Sandbox *s);
 
 /* seccomp.c: the system calls that an image tool needs; others give ENOSYS. skip_sync: fsync() and its like
- * succeed without doing anything. */
-int seccomp_restrict(bool skip_sync);
+ * succeed without doing anything. server: it may also take connections from the sockets that it has, and speak on them. */
+int seccomp_restrict(bool skip_sync, bool server);

@@ -31,6 +31,7 @@
 #define ON_CALL(number, value) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), RETURN(value)
 #define FAIL(error) (SECCOMP_RET_ERRNO | (error))
 #define SKIP(name) ON_CALL(SYS_##name, FAIL(0))
+#define ALLOW(name) ON_CALL(SYS_##name, SECCOMP_RET_ALLOW)
 
 /* clone() makes threads and processes, never namespaces; clone3(), whose flags cannot be seen from here,
  * makes the C library use clone(). */
@@ -65,6 +66,15 @@ static const struct sock_filter no_sync[] = {
         SKIP(fsync),
         SKIP(fdatasync),
         SKIP(sync_file_range),
+};
+
+/* No socket(), connect() or bind() among them: there are no sockets but those that it was given, and their clients. */
+static const struct sock_filter serve[] = {
+#ifdef SYS_accept
+        ALLOW(accept),
+#endif
+        ALLOW(accept4),  ALLOW(recvfrom),   ALLOW(recvmsg),    ALLOW(sendto),      ALLOW(sendmsg),
+        ALLOW(shutdown), ALLOW(getsockopt), ALLOW(setsockopt), ALLOW(getsockname), ALLOW(getpeername),
 };
 
 static const struct sock_filter no_namespaces[] = {
@@ -301,8 +311,8 @@ static const uint16_t allowed[] = {
 #define RANGE_SIZE 4u
 
 typedef struct Filter {
-        struct sock_filter code[ELEMENTSOF(native_only) + ELEMENTSOF(no_sync) + ELEMENTSOF(no_namespaces) +
-                                RANGE_SIZE * ELEMENTSOF(allowed) + 1];
+        struct sock_filter code[ELEMENTSOF(native_only) + ELEMENTSOF(no_sync) + ELEMENTSOF(serve) +
+                                ELEMENTSOF(no_namespaces) + RANGE_SIZE * ELEMENTSOF(allowed) + 1];
         unsigned short n;
 } Filter;
 
@@ -333,7 +343,7 @@ static void append_ranges(Filter *f)
         append(f, (const struct sock_filter[]){ RETURN(FAIL(ENOSYS)) }, 1);
 }
 
-int seccomp_restrict(bool skip_sync)
+int seccomp_restrict(bool skip_sync, bool server)
 {
         Filter f = { .n = 0 };
         struct sock_fprog program = { .filter = f.code };
@@ -341,6 +351,8 @@ int seccomp_restrict(bool skip_sync)
         append(&f, native_only, ELEMENTSOF(native_only));
         if (skip_sync)
                 append(&f, no_sync, ELEMENTSOF(no_sync));
+        if (server)
+                append(&f, serve, ELEMENTSOF(serve));
         append(&f, no_namespaces, ELEMENTSOF(no_namespaces));
         append_ranges(&f);
         program.len = f.n;

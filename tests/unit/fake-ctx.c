@@ -171,6 +171,11 @@ void ctx_intents_done(Ctx *c)
         c->intents = NULL;
 }
 
+int command_serve(Ctx *c, const Command *command, int *ret_socket)
+{
+        return error_set(&c->error, ERROR_NOT_SUPPORTED, "no endpoints here");
+}
+
 bool command_exists(const char *tool)
 {
         return access("/usr/bin/qemu-img", X_OK) >= 0;

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The process behind command_serve(): what the worker tells it, and how it is started. */
+#pragma once
+
+#include "backend.h"
+
+#define ENDPOINT_OPTION "--endpoint"
+#define ENDPOINT_WORDS_MAX 16384u
+
+/* What the process finds on its standard input, a socket that keeps messages apart. The listener, the reserve and the
+ * tool's descriptors come with it, in this order. */
+typedef struct EndpointStart {
+        uint64_t output_size_max;
+        uint32_t n_fds;
+        int32_t numbers[COMMAND_FDS_MAX]; /* see CommandFd */
+        uint32_t words_size;
+        char words[ENDPOINT_WORDS_MAX]; /* argv, each word with its NUL */
+} EndpointStart;
+
+/* What it answers when the tool fails. */
+typedef struct EndpointFailure {
+        int32_t kind;
+        char message[1024];
+} EndpointFailure;
+
+#define ENDPOINT_FDS_MAX (COMMAND_FDS_MAX + 2)
+
+/* endpoint-main.c: the process. Returns its exit status. */
+int endpoint_main(void);
+
+/* endpoint-unit.c: starts the process with `input` as its standard input: by systemd, if that is there, as a transient
+ * unit which the end of the service does not stop, else as a session of its own. */
+int endpoint_spawn(Ctx *c, int input);
