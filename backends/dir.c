@@ -176,7 +176,7 @@ const Backend poolkeeper_backend = {
         .summary = "files in a directory",
         .features = FEATURE_BUILD | FEATURE_DELETE | FEATURE_CREATE | FEATURE_RESIZE | FEATURE_SHRINK |
                     FEATURE_CLONE | FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_WATCH |
-                    FEATURE_USER_MODE,
+                    FEATURE_USER_MODE | FEATURE_NBD,
         .pool_options = pool_options,
         .n_pool_options = ELEMENTSOF(pool_options),
         .volume_options = file_volume_options,
@@ -198,6 +198,7 @@ const Backend poolkeeper_backend = {
         .volume_stat = file_stat,
         .volume_info = file_info,
         .volume_access = file_access,
+        .volume_endpoint = file_endpoint,
         .watch = dir_watch,
         .space = dir_space,
         .undo = dir_undo,
