@@ -9,8 +9,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "directory.h"
@@ -94,6 +96,46 @@ static void no_network(void)
                 "use Socket; for ([AF_INET, SOCK_STREAM], [AF_INET6, SOCK_DGRAM], [AF_UNIX, SOCK_STREAM]) "
                 "{ print socket(my $s, $$_[0], $$_[1], 0) ? 'open' : 'shut ' }",
                 -EBADF, "shut shut shut ");
+}
+
+/* A server takes the connections of the socket that it was given, and makes none itself. */
+static void server_only_accepts(void)
+{
+        static const char program[] =
+                "use Socket; print \"$ENV{LISTEN_FDS} \", $ENV{LISTEN_PID} == $$; open(my $l, '+<&=', 3); "
+                "print accept(my $c, $l) ? ' accepted' : ' deaf'; send($c, 'hello', 0) if $c; "
+                "print socket(my $s, AF_UNIX, SOCK_STREAM, 0) || socketpair(my $a, my $b, AF_UNIX, "
+                "SOCK_STREAM, 0) ? "
+                "' open' : ' shut', connect($c, pack_sockaddr_un('/x')) || bind($c, pack_sockaddr_un('/x')) "
+                "|| "
+                "listen($c, 1) ? ' open' : ' shut'";
+        struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "socket" };
+        _cleanup_close_ int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                            client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                            reserve = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const CommandServer server = { listener, reserve };
+        const CommandFd as_file = { listener, 3 };
+        _cleanup_free_ char *text = NULL, *without = NULL;
+        char hello[5];
+        Ctx c = CTX;
+
+        (void)unlink("socket");
+        CHECK_OK(bind(listener, (struct sockaddr *)&address, sizeof(address)));
+        CHECK_OK(listen(listener, 2));
+        CHECK_OK(connect(client, (struct sockaddr *)&address, sizeof(address)));
+        CHECK_OK(connect(reserve, (struct sockaddr *)&address, sizeof(address)));
+        CHECK_OK(command_run(
+                &c, &(Command){ .argv = ARGV("perl", "-e", program), .sandbox = true, .server = &server },
+                &text));
+        CHECK_STREQ(text, "1 1 accepted shut shut");
+        CHECK_EQ(recv(client, hello, sizeof(hello), 0), (ssize_t)sizeof(hello));
+        CHECK_OK(command_run(
+                &c,
+                &(Command){
+                        .argv = ARGV("perl", "-e", program), .sandbox = true, .fds = &as_file, .n_fds = 1 },
+                &without));
+        CHECK_STREQ(without, "  deaf shut shut");
+        ctx_done(&c);
 }
 
 static void no_other_files(void)
@@ -245,6 +287,7 @@ static void all(void)
         RUN(image_without_name);
         RUN(read_only_stays_so);
         RUN(no_network);
+        RUN(server_only_accepts);
         RUN(no_other_files);
         RUN(nothing_is_written);
         RUN(no_privileges);
