@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include <ftw.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <systemd/sd-id128.h>
 
@@ -94,9 +95,16 @@ void peer_close(Peer *p)
 void peer_show(Peer *p, bool user_mode)
 {
         static const char *const names[] = { "pools", "state", "run" };
-        ManagerConfig config = { .user_mode = user_mode, .worker = "/nonexistent/worker" };
+        ManagerConfig config = { .user_mode = user_mode,
+                                 .worker = p->worker ?: "/nonexistent/worker",
+                                 .deadline_usec = 5 * 1000 * 1000,
+                                 .kill_usec = 1000 * 1000 };
+        sigset_t children;
         Error e = ERROR_NULL;
 
+        sigemptyset(&children);
+        sigaddset(&children, SIGCHLD); /* as sd-event asks for */
+        CHECK_OK(sigprocmask(SIG_BLOCK, &children, NULL));
         CHECK_OK(log_set_target("null"));
         /* In memory where that goes: definitions are made durable. */
         snprintf(p->directory, sizeof(p->directory), "%s/poolkeeper-XXXXXX",

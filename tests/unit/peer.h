@@ -18,7 +18,8 @@ typedef struct Peer {
         char directory[64]; /* for what the manager writes; gone with peer_close() */
         char *subdirectories[3];
 
-        uid_t uid; /* what the driver says of every sender; (uid_t)-1: that it has gone */
+        const char *worker; /* program to start as worker; NULL: none can be started */
+        uid_t uid;          /* what the driver says of every sender; (uid_t)-1: that it has gone */
         unsigned n_lookups;
         /* Called for each question to polkit; the test answers it now or later. NULL: polkit is not there.
          */
@@ -29,7 +30,7 @@ typedef struct Peer {
 void peer_open(Peer *p);
 void peer_close(Peer *p);
 
-/* A manager without workers, and its objects on the server's end. */
+/* A manager, by default without workers, and its objects on the server's end. */
 void peer_show(Peer *p, bool user_mode);
 /* A pool of type "dir" that counts as active, with `n_volumes` volumes v000000, v000001 ... */
 Pool *peer_add_pool(Peer *p, const char *name, size_t n_volumes);
