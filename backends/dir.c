@@ -11,7 +11,9 @@
 #include <sys/xattr.h>
 
 #include "file/clone.h"
+#include "file/copy.h"
 #include "file/create.h"
+#include "file/lend.h"
 #include "file/mark.h"
 #include "file/new.h"
 #include "file/scan.h"
@@ -175,7 +177,7 @@ const Backend poolkeeper_backend = {
         .name = "dir",
         .summary = "files in a directory",
         .features = FEATURE_BUILD | FEATURE_DELETE | FEATURE_CREATE | FEATURE_RESIZE | FEATURE_SHRINK |
-                    FEATURE_CLONE | FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_WATCH |
+                    FEATURE_CLONE | FEATURE_COPY | FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_WATCH |
                     FEATURE_USER_MODE | FEATURE_NBD,
         .pool_options = pool_options,
         .n_pool_options = ELEMENTSOF(pool_options),
@@ -192,6 +194,8 @@ const Backend poolkeeper_backend = {
         .refresh = file_scan,
         .volume_create = file_create,
         .volume_clone = file_clone,
+        .volume_lend = file_lend,
+        .volume_copy = file_copy,
         .volume_resize = file_resize,
         .volume_declare = file_declare,
         .volume_delete = file_delete,

@@ -21,22 +21,29 @@ int file_refuse_undeclared(const FileRoot *r, const char *name, const FileEntry 
                          name, image_format_to_string(e->image.format), what);
 }
 
-/* What qemu would open besides the file itself has to be known and pinned. */
-static int check_node(const FileRoot *r, const char *name, ImageFormat f, const ImageInfo *i)
+int file_check_pinned(Ctx *c, const char *name, ImageFormat f, const ImageInfo *i)
 {
-        Error *e = ctx_error(r->ctx);
+        Error *e = ctx_error(c);
 
-        if (f == FORMAT_RAW || f == FORMAT_ISO)
+        if (f == FORMAT_RAW || f == FORMAT_ISO || f == FORMAT_LUKS)
                 return 0;
-        if (i->encrypted || f == FORMAT_LUKS)
-                return error_set(e, ERROR_NOT_SUPPORTED,
-                                 "Image %s is encrypted; it can only be copied as it is", name);
         if (i->data_file)
                 return error_set(e, ERROR_NOT_SUPPORTED, "Image %s keeps its data in another file", name);
         if (f == FORMAT_VMDK && !streq_ptr(i->variant, "monolithicSparse") &&
             !streq_ptr(i->variant, "streamOptimized"))
                 return error_set(e, ERROR_NOT_SUPPORTED, "Image %s is a vmdk of several files", name);
         return 0;
+}
+
+int file_check_readable(Ctx *c, const char *name, ImageFormat f, const ImageInfo *i)
+{
+        if (f == FORMAT_LUKS || (f != FORMAT_RAW && f != FORMAT_ISO && i->encrypted))
+                return error_set(
+                        ctx_error(c), ERROR_NOT_SUPPORTED,
+                        "Image %s is encrypted, and what needs its passphrase is not done here; it can "
+                        "only be copied as it is",
+                        name);
+        return file_check_pinned(c, name, f, i);
 }
 
 static int next_node(const FileRoot *r, const char *name, const char *backing, ImageFormat format,
@@ -54,17 +61,17 @@ static int next_node(const FileRoot *r, const char *name, const char *backing, I
                 return error_set_errno(ctx_error(r->ctx), fd, "Cannot open backing file %s", backing);
         *ret_fd = fd;
         *ret_format = format == FORMAT_NONE ? ret->info.format : format;
-        return check_node(r, backing, *ret_format, &ret->image);
+        return file_check_pinned(r->ctx, backing, *ret_format, &ret->image);
 }
 
-int file_chain_open(const FileRoot *r, const char *name, const FileEntry *e, int fd, FileChain *ret)
+int file_chain_find(const FileRoot *r, const char *name, const FileEntry *e, int fd, FileChain *ret)
 {
         _cleanup_chain_ FileChain ch = { .nodes[0] = { .fd = fd, .format = e->info.format }, .n = 1 };
         _cleanup_free_ char *backing = NULL;
         ImageFormat format = e->image.backing_format;
         int k;
 
-        k = check_node(r, name, e->info.format, &e->image);
+        k = file_check_pinned(r->ctx, name, e->info.format, &e->image);
         if (k < 0)
                 return k;
         if (e->image.format == e->info.format && e->image.backing && !(backing = strdup(e->image.backing)))
@@ -88,6 +95,49 @@ int file_chain_open(const FileRoot *r, const char *name, const FileEntry *e, int
                     !(backing = strdup(below.image.backing)))
                         return -ENOMEM;
         }
+        *ret = ch;
+        ch.n = 0;
+        return 0;
+}
+
+/* Headers are read once more, where they are used: what lies between may be another pool's worker. */
+int file_chain_check(Ctx *c, const char *name, const ImageNode *nodes, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_image_ ImageInfo info = IMAGE_INFO_NULL;
+                ImageFormat f = nodes[i].format;
+                off_t size = lseek(nodes[i].fd, 0, SEEK_END);
+                int k;
+
+                if (f == FORMAT_RAW || f == FORMAT_ISO)
+                        continue;
+                k = size < 0 ? -errno : image_probe(nodes[i].fd, (uint64_t)size, 0, &info);
+                if (k < 0)
+                        return error_set_errno(ctx_error(c), k, "Cannot read image %s", name);
+                if (info.format != f || info.error)
+                        return error_set(ctx_error(c), ERROR_CORRUPT, "Image %s: %s", name,
+                                         info.error ?: "its header is not of its format");
+                k = file_check_readable(c, name, f, &info);
+                if (k < 0)
+                        return k;
+                if (info.backing && i + 1 == n)
+                        return error_set(ctx_error(c), ERROR_NOT_SUPPORTED,
+                                         "Image %s stands on a backing file, which is not followed here",
+                                         name);
+        }
+        return 0;
+}
+
+int file_chain_open(const FileRoot *r, const char *name, const FileEntry *e, int fd, FileChain *ret)
+{
+        _cleanup_chain_ FileChain ch = {};
+        int k;
+
+        k = file_chain_find(r, name, e, fd, &ch);
+        if (k >= 0)
+                k = file_chain_check(r->ctx, name, ch.nodes, ch.n);
+        if (k < 0)
+                return k;
         *ret = ch;
         ch.n = 0;
         return 0;

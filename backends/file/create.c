@@ -70,19 +70,19 @@ static uint64_t raw_allocation(uint64_t capacity, const Bag *options)
         return bag_get_u64(options, "allocation", 0);
 }
 
-static int create_raw(const FileRoot *r, FileNew *n, uint64_t capacity)
+int file_create_raw(const FileRoot *r, const char *name, int fd, uint64_t capacity, const Bag *options)
 {
-        uint64_t allocation = raw_allocation(capacity, n->options);
-        bool full = streq(bag_get_string(n->options, "preallocation") ?: "off", "full");
+        uint64_t allocation = raw_allocation(capacity, options);
+        bool full = streq(bag_get_string(options, "preallocation") ?: "off", "full");
         int k;
 
         k = file_root_reserve(r, allocation);
         if (k < 0)
                 return k;
-        if (ftruncate(n->fd, (off_t)capacity) < 0)
-                return error_set_errno(ctx_error(r->ctx), errno, "Cannot make volume %s of %llu bytes",
-                                       n->name, (unsigned long long)capacity);
-        return file_allocate(r, n->fd, 0, allocation, full);
+        if (ftruncate(fd, (off_t)capacity) < 0)
+                return error_set_errno(ctx_error(r->ctx), errno, "Cannot make volume %s of %llu bytes", name,
+                                       (unsigned long long)capacity);
+        return file_allocate(r, fd, 0, allocation, full);
 }
 
 /* ---- images ---- */
@@ -129,8 +129,7 @@ static void backing_done(Backing *b)
         free(b->path);
 }
 
-/* A name with a colon would be read as a protocol. */
-static int backing_path(const char *given, char **ret)
+int file_backing_path(const char *given, char **ret)
 {
         if (given[0] != '/' && strchr(given, ':'))
                 return asprintf(ret, "./%s", given) < 0 ? -ENOMEM : 0;
@@ -138,8 +137,7 @@ static int backing_path(const char *given, char **ret)
         return *ret ? 0 : -ENOMEM;
 }
 
-/* From now on the delete of the backing volume looks for its overlays. */
-static int mark_base(const FileRoot *r, const char *raw, const FileEntry *e)
+int file_mark_base(const FileRoot *r, const char *raw, const FileEntry *e)
 {
         FileMark mark = e->mark;
 
@@ -182,9 +180,9 @@ static int find_backing(const FileRoot *r, const char *name, const Bag *options,
                 return error_set(error, ERROR_INVALID_ARGS, "Backing file %s does not look like %s", path,
                                  word);
         ret->capacity = ret->format == e.info.format ? e.info.capacity : e.image.capacity;
-        if (backing_path(path, &ret->path) < 0)
+        if (file_backing_path(path, &ret->path) < 0)
                 return error_set(error, ERROR_NO_MEMORY, "Out of memory");
-        return mark ? mark_base(r, raw, &e) : 0;
+        return mark ? file_mark_base(r, raw, &e) : 0;
 }
 
 static const char *image_preallocation(ImageFormat f, uint64_t capacity, const Bag *options)
@@ -335,7 +333,7 @@ int file_create(Ctx *c, const char *name, uint64_t capacity, const Bag *options,
         if (k < 0)
                 return k;
         if (f == FORMAT_RAW || f == FORMAT_ISO)
-                k = create_raw(&r, &n, capacity);
+                k = file_create_raw(&r, name, n.fd, capacity, options);
         else if (f != FORMAT_DIR)
                 k = file_create_image(&r, name, n.fd, f, capacity, options, NULL);
         return k < 0 ? k : file_new_finish(&n, f);

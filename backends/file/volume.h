@@ -21,16 +21,22 @@ int file_resize_undo(const FileRoot *r, const char *argument);
  * job's work. */
 int file_refuse_overlays(const FileRoot *r, const char *name, const char *raw, char *const *dependents);
 
-/* Opens everything below an image, for qemu-img: the chain starts with the image itself on `fd`, the others
- * are opened for reading. NotSupported when a part lies outside the pool, is encrypted, or has files that
- * cannot be pinned. */
+/* Everything that qemu opens for an image: the chain starts with the image itself on `fd`, the others are opened for
+ * reading. NotSupported when a part lies outside the pool, or has files that cannot be pinned. */
 typedef struct FileChain {
         ImageNode nodes[IMAGE_CHAIN_MAX];
         size_t n;
 } FileChain;
+int file_chain_find(const FileRoot *r, const char *name, const FileEntry *e, int fd, FileChain *ret);
+/* The same, for a tool that is to read it: NotSupported when a part is encrypted, Corrupt when it is not what it counts as. */
 int file_chain_open(const FileRoot *r, const char *name, const FileEntry *e, int fd, FileChain *ret);
+int file_chain_check(Ctx *c, const char *name, const ImageNode *nodes, size_t n);
 void file_chain_done(FileChain *ch); /* closes all but the first */
 #define _cleanup_chain_ _cleanup_(file_chain_done)
+
+/* What a header says that lets qemu open other files (NotSupported), or that keeps it from reading (encryption). */
+int file_check_pinned(Ctx *c, const char *name, ImageFormat f, const ImageInfo *i);
+int file_check_readable(Ctx *c, const char *name, ImageFormat f, const ImageInfo *i);
 
 /* A file that nobody declared but that looks like an image must not be handled as raw: InvalidArgs. */
 int file_refuse_undeclared(const FileRoot *r, const char *name, const FileEntry *e, const char *what);

@@ -156,7 +156,9 @@ static void clone_images(void)
         CHECK_OK(clone_volume("back.raw", "s.qcow2", UINT64_MAX, words("format", "raw", NULL)));
         CHECK_EQ(system("cmp -s -n 67108864 pool/source pool/back.raw"), 0);
         CHECK_OK(clone_volume("c.over", "over", UINT64_MAX, words(NULL)));
-        CHECK_STREQ(pool->last.backing, "q");
+        CHECK_STREQ(pool->last.backing, NULL); /* it has all its data */
+        CHECK_EQ(pool->last.format, FORMAT_QCOW2);
+        CHECK_STREQ(bag_get_string(pool->result, "method"), "convert");
         CHECK_ERROR(clone_volume("x", "vdi", 20 * MIB, words(NULL)), error(), ERROR_NOT_SUPPORTED);
         CHECK_OK(clone_volume("c.vdi", "vdi", 20 * MIB, words("format", "qcow2", NULL)));
         CHECK_ERROR(clone_volume("x", "source", UINT64_MAX, words("compat", "1.1", NULL)), error(),
