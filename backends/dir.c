@@ -10,6 +10,7 @@
 #include <sys/statfs.h>
 #include <sys/xattr.h>
 
+#include "file/change.h"
 #include "file/clone.h"
 #include "file/copy.h"
 #include "file/create.h"
@@ -17,6 +18,7 @@
 #include "file/mark.h"
 #include "file/new.h"
 #include "file/scan.h"
+#include "file/swap.h"
 #include "file/volume.h"
 
 #define TARGET_MODE_DEFAULT 0711u
@@ -167,6 +169,10 @@ static int dir_undo(Ctx *c, const char *step, const char *argument)
                 return k;
         if (streq(step, FILE_NEW_STEP))
                 return file_new_undo(&r, argument);
+        if (streq(step, FILE_SWAP_STEP))
+                return file_swap_undo(&r, argument);
+        if (streq(step, FILE_RENAME_STEP))
+                return file_rename_undo(&r, argument);
         if (streq(step, FILE_RESIZE_STEP))
                 return file_resize_undo(&r, argument);
         return error_set(ctx_error(c), ERROR_NOT_SUPPORTED, "No step of pools of type dir is called %s",
@@ -177,8 +183,9 @@ const Backend poolkeeper_backend = {
         .name = "dir",
         .summary = "files in a directory",
         .features = FEATURE_BUILD | FEATURE_DELETE | FEATURE_CREATE | FEATURE_RESIZE | FEATURE_SHRINK |
-                    FEATURE_CLONE | FEATURE_COPY | FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_WATCH |
-                    FEATURE_USER_MODE | FEATURE_NBD,
+                    FEATURE_CLONE | FEATURE_COPY | FEATURE_CONVERT | FEATURE_REBASE | FEATURE_RENAME |
+                    FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_WATCH | FEATURE_USER_MODE |
+                    FEATURE_NBD,
         .pool_options = pool_options,
         .n_pool_options = ELEMENTSOF(pool_options),
         .volume_options = file_volume_options,
@@ -196,6 +203,9 @@ const Backend poolkeeper_backend = {
         .volume_clone = file_clone,
         .volume_lend = file_lend,
         .volume_copy = file_copy,
+        .volume_convert = file_convert,
+        .volume_rebase = file_rebase,
+        .volume_rename = file_rename,
         .volume_resize = file_resize,
         .volume_declare = file_declare,
         .volume_delete = file_delete,

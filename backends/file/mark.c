@@ -154,12 +154,25 @@ int file_mark_write(const FileRoot *r, int fd, const char *raw, const FileMark *
         return 0;
 }
 
+bool file_mark_is_apart(const FileRoot *r, int fd)
+{
+        return fgetxattr(fd, mark_attribute(r), NULL, 0) < 0 && errno == EOPNOTSUPP;
+}
+
 void file_mark_remove(const FileRoot *r, const char *raw)
 {
         _cleanup_close_ int dir = marks_directory(r->ctx, false);
 
         if (dir >= 0)
                 (void)unlinkat(dir, raw, 0);
+}
+
+void file_mark_move(const FileRoot *r, const char *from, const char *to)
+{
+        _cleanup_close_ int dir = marks_directory(r->ctx, false);
+
+        if (dir >= 0 && renameat(dir, from, dir, to) >= 0)
+                (void)fsync(dir);
 }
 
 void file_mark_remove_all(Ctx *c)

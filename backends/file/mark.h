@@ -28,8 +28,13 @@ bool file_mark_read_name(const FileRoot *r, const char *raw, FileMark *ret);
 /* May be called before the name exists. Sets the error. */
 int file_mark_write(const FileRoot *r, int fd, const char *raw, const FileMark *m);
 
+/* Whether the mark of this file is not its attribute, but kept in the state directory under its name. */
+bool file_mark_is_apart(const FileRoot *r, int fd);
+
 /* Forgets what was kept in the state directory for a name; an attribute goes with its file. */
 void file_mark_remove(const FileRoot *r, const char *raw);
+/* What is kept there for `from`, if anything, counts for `to` from now on. */
+void file_mark_move(const FileRoot *r, const char *from, const char *to);
 void file_mark_remove_all(Ctx *c); /* of a pool whose directory is deleted */
 
 /* The fields of statx() that tell one file from another. */

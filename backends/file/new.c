@@ -175,17 +175,17 @@ static int set_permissions(const FileNew *n)
         return 0;
 }
 
-static int link_nameless(const FileNew *n)
+static int link_nameless(const FileNew *n, const char *name)
 {
         char path[64];
 
-        if (linkat(n->fd, "", n->root->fd, n->name, AT_EMPTY_PATH) >= 0)
+        if (linkat(n->fd, "", n->root->fd, name, AT_EMPTY_PATH) >= 0)
                 return 0;
         if (errno != ENOENT && errno != EPERM)
                 return -errno;
         /* Without CAP_DAC_READ_SEARCH. */
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", n->fd);
-        return linkat(AT_FDCWD, path, n->root->fd, n->name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+        return linkat(AT_FDCWD, path, n->root->fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
 static int rename_temporary(FileNew *n)
@@ -234,13 +234,34 @@ int file_new_finish(FileNew *n, ImageFormat format)
         k = ctx_sync_later(c, n->fd);
         if (k < 0)
                 return k;
-        k = n->temporary ? rename_temporary(n) : link_nameless(n);
+        k = n->temporary ? rename_temporary(n) : link_nameless(n, n->name);
         if (k == -EEXIST)
                 return new_exists(n->root, n->name);
         if (k < 0)
                 return error_set_errno(ctx_error(c), k, "Cannot give volume %s its name", n->name);
         k = ctx_sync_later(c, n->root->fd);
         return k < 0 ? k : tell(n);
+}
+
+int file_new_name(FileNew *n, const char *step, const char *name)
+{
+        _cleanup_free_ char *temporary = n->temporary ? strdup(n->temporary) : temporary_name(n->root->ctx),
+                            *argument = NULL;
+        Ctx *c = n->root->ctx;
+        int k;
+
+        if (!temporary || asprintf(&argument, "%s %s", temporary, name) < 0) {
+                argument = NULL;
+                return error_set(ctx_error(c), ERROR_NO_MEMORY, "Out of memory");
+        }
+        k = ctx_intent(c, step, argument);
+        if (k < 0 || n->temporary)
+                return k;
+        k = link_nameless(n, temporary);
+        if (k < 0)
+                return error_set_errno(ctx_error(c), k, "Cannot give volume %s a name for a while", n->name);
+        n->temporary = TAKE_PTR(temporary);
+        return 0;
 }
 
 int file_new_undo(const FileRoot *r, const char *temporary)

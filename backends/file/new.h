@@ -29,6 +29,11 @@ int file_new_open(const FileRoot *r, const char *name, bool directory, const Bag
 /* Owner, mode, label and mark are set, then the file gets its name at once (VolumeExists when somebody was
  * faster), is left for syncing and told with ctx_volume(). */
 int file_new_finish(FileNew *n, ImageFormat format);
+
+/* For a file that is to take the place of another: gives it a temporary name, after the undo intent `step` "TEMPORARY NAME"
+ * was written. */
+int file_new_name(FileNew *n, const char *step, const char *name);
+
 void file_new_done(FileNew *n); /* unfinished: nothing is left */
 #define _cleanup_new_ _cleanup_(file_new_done)
 

@@ -191,7 +191,8 @@ int file_refuse_overlays(const FileRoot *r, const char *name, const char *raw, c
                                        name);
         if (found)
                 return error_set(ctx_error(r->ctx), ERROR_IN_USE,
-                                 "Volume %s backs volume %s; delete that one before it, or say dependents",
+                                 "Volume %s backs volume %s; flatten or delete that one first, or say dependents where both "
+                                 "are to be deleted",
                                  name, found);
         return 0;
 }

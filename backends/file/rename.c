@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+
+#include "file/change.h"
+#include "file/new.h"
+#include "file/use.h"
+#include "file/volume.h"
+
+typedef struct Rename {
+        FileRoot root;
+        const char *name, *new_name;
+        char *raw;
+        FileEntry entry;
+} Rename;
+
+static void rename_done(Rename *s)
+{
+        file_entry_done(&s->entry);
+        free(s->raw);
+        file_root_done(&s->root);
+}
+
+static int rename_check(Rename *s)
+{
+        FileUse use;
+        int k = 0;
+
+        if (s->entry.linked)
+                return error_set(ctx_error(s->root.ctx), ERROR_NOT_SUPPORTED,
+                                 "Volume %s is a symbolic link; rename what it leads to", s->name);
+        if (s->entry.mark.base)
+                k = file_refuse_overlays(&s->root, s->name, s->raw, NULL);
+        if (k >= 0 && s->entry.info.type == VOLUME_FILE && s->entry.fd >= 0)
+                k = file_use_begin(&s->root, s->name, s->entry.fd, FILE_USE_WRITE, &use);
+        return k;
+}
+
+/* For a moment it has both names, or its mark still has the old one. */
+static int intend(const Rename *s)
+{
+        _cleanup_free_ char *argument = NULL;
+
+        if (asprintf(&argument, "%s/%s", s->raw, s->new_name) < 0) {
+                argument = NULL;
+                return -ENOMEM;
+        }
+        return ctx_intent(s->root.ctx, FILE_RENAME_STEP, argument);
+}
+
+/* Where there is no RENAME_NOREPLACE, on NFS for one. */
+static int rename_by_link(const Rename *s)
+{
+        int dir = s->root.fd, k = intend(s);
+
+        if (k >= 0 && (linkat(dir, s->raw, dir, s->new_name, 0) < 0 || unlinkat(dir, s->raw, 0) < 0))
+                k = -errno;
+        return k;
+}
+
+static int rename_file(const Rename *s)
+{
+        bool apart = s->entry.fd >= 0 && file_mark_is_apart(&s->root, s->entry.fd);
+        int dir = s->root.fd, k = apart ? intend(s) : 0;
+
+        if (k >= 0 && renameat2(dir, s->raw, dir, s->new_name, RENAME_NOREPLACE) < 0)
+                k = errno == EINVAL && s->entry.info.type == VOLUME_FILE ? rename_by_link(s) : -errno;
+        if (k < 0)
+                return k;
+        if (apart)
+                file_mark_move(&s->root, s->raw, s->new_name);
+        ctx_intents_done(s->root.ctx);
+        return 0;
+}
+
+static int rename_run(const Rename *s)
+{
+        Ctx *c = s->root.ctx;
+        int k = rename_file(s);
+
+        if (k == -EEXIST)
+                return error_set(ctx_error(c), ERROR_VOLUME_EXISTS,
+                                 "Pool %s already has an entry %s; choose another name", ctx_pool_name(c),
+                                 s->new_name);
+        if (k < 0)
+                return error_set_errno(ctx_error(c), k, "Cannot rename volume %s to %s", s->name,
+                                       s->new_name);
+        return ctx_sync_later(c, s->root.fd);
+}
+
+int file_rename(Ctx *c, const char *name, const char *new_name)
+{
+        _cleanup_(rename_done) Rename s = {
+                .root = FILE_ROOT_NULL, .name = name, .new_name = new_name, .entry = FILE_ENTRY_NULL
+        };
+        _cleanup_entry_ FileEntry now = FILE_ENTRY_NULL;
+        int k;
+
+        k = file_root_open(c, &s.root);
+        if (k >= 0)
+                k = file_name(&s.root, name, &s.raw);
+        if (k >= 0)
+                k = file_entry_find(&s.root, name, s.raw, 0, &s.entry);
+        if (k >= 0)
+                k = file_new_check(&s.root, new_name);
+        if (k >= 0)
+                k = rename_check(&s);
+        if (k >= 0)
+                k = rename_run(&s);
+        if (k >= 0)
+                k = ctx_vanished(c, name);
+        if (k >= 0)
+                k = file_entry_find(&s.root, new_name, new_name, 0, &now);
+        return k < 0 ? k : ctx_volume(c, &now.info);
+}
+
+int file_rename_undo(const FileRoot *r, const char *argument)
+{
+        const char *slash = strchr(argument, '/');
+        _cleanup_free_ char *old = slash ? strndup(argument, (size_t)(slash - argument)) : NULL;
+        struct statx a, b;
+
+        if (!old)
+                return slash ? -ENOMEM : -EINVAL;
+        if (statx(r->fd, slash + 1, AT_SYMLINK_NOFOLLOW, STATX_INO, &b) < 0)
+                return 0; /* it did not begin */
+        if (statx(r->fd, old, AT_SYMLINK_NOFOLLOW, STATX_INO, &a) < 0) {
+                file_mark_move(r, old, slash + 1);
+                return 0;
+        }
+        if (a.stx_ino == b.stx_ino && unlinkat(r->fd, slash + 1, 0) < 0)
+                return error_set_errno(ctx_error(r->ctx), errno, "Cannot take the name %s back", slash + 1);
+        return ctx_sync_later(r->ctx, r->fd);
+}
