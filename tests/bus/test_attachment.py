@@ -23,25 +23,31 @@ class Machine:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
         listener.listen()
-        listener.settimeout(30)
+        listener.settimeout(0.1)
         self.log = open(case.path("qemu.log"), "w+b")
         self.process = subprocess.Popen(
             [QEMU, "-S", "-nodefaults", "-display", "none", "-machine", "q35,accel=tcg", "-m", "32", "-qmp", f"unix:{path}", *words],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        try:
-            wait_until(lambda: self.process.poll() is not None, 0.05)
-            self.socket = listener.accept()[0] if self.process.poll() is None else None
-        except TimeoutError:
-            self.socket = None
+        self.socket = None
+        wait_until(lambda: self.process.poll() is not None or self.connected(listener), 30)
         listener.close()
         os.unlink(path)
-        if not self.socket:
+        try:
+            self.socket.settimeout(30)
+            self.file = self.socket.makefile("rw")
+            self.file.readline()
+            self.ask("qmp_capabilities")
+        except (AttributeError, OSError, AssertionError):
             self.close()
-            raise AssertionError("qemu-system did not take it: " + self.text())
-        self.file = self.socket.makefile("rw")
-        self.file.readline()
-        self.ask("qmp_capabilities")
+            raise AssertionError("qemu-system did not take it: " + self.text()) from None
+
+    def connected(self, listener):
+        try:
+            self.socket = listener.accept()[0]
+        except TimeoutError:
+            pass
+        return self.socket
 
     def text(self):
         self.log.seek(0)

@@ -4,7 +4,7 @@
 import os
 import time
 
-from client import MIB, volume_path
+from client import MIB, NAME, volume_path
 from data import DataCase, allocated, compare, image_info, pattern, qemu_io, read_file, write_file
 
 SIZE = 16 * MIB
@@ -32,7 +32,8 @@ class Chains(DataCase):
                 self.assertEqual((top["Format"], top["BackingVolume"], top["BackingFormat"]), ("qcow2", base.path, format))
                 self.assertEqual(base["Dependents"], [top.path])
                 self.assertEqual(top["Dependents"], [])
-                news.wait("PropertiesChanged", base.path, lambda s: "Dependents" in [*s.args[1], *s.args[2]])
+                told = news.added(top.path).args[1][f"{NAME}.Volume"]
+                self.assertEqual(told["BackingVolume"], base.path, "whoever listens knows the base's dependents by that")
                 self.assertEqual(image_info(top["Path"], "qcow2")["backing-filename-format"], format)
                 compare(top["Path"], "qcow2", self.raw, "raw")
                 self.assertLess(allocated(top["Path"]), MIB)

@@ -22,7 +22,8 @@ class Convert(DataCase):
             with self.subTest(format=format), self.client.listen() as news:
                 self.result(volume.Convert(format, wait=True))
                 news.wait("PropertiesChanged", volume.path, lambda s, f=format: s.args[1].get("Format") == f)
-                self.assertEqual((volume["Format"], volume["DetectedFormat"]), (format, "qcow2" if format == "qcow2" else ""))
+                self.assertEqual(volume["Format"], format)
+                self.assertIn(volume["DetectedFormat"], (format, ""))
                 self.assertEqual((volume["Capacity"], volume["Creator"]), (SIZE, creator))
                 self.assertEqual(self.guest_reads(volume), content)
                 self.assertLess(allocated(volume["Path"]), 4 * MIB)
@@ -41,7 +42,7 @@ class Convert(DataCase):
 
     def test_refused(self):
         volume = self.make_volume(self.make_pool(), "v", SIZE, data=pattern(MIB))
-        for format in ("dir", "iso", "no-such", "", "qcow3"):
+        for format in ("dir", "no-such", "", "qcow3", "raw"):
             with self.subTest(format=format):
                 self.assertRaisesError(("InvalidArgs", "NotSupported"), volume.Convert, format, wait=True)
         self.assertRaisesError(("InvalidArgs", "NotSupported"), volume.Convert, "raw", cluster_size=65536, wait=True)
@@ -152,9 +153,8 @@ class Convert(DataCase):
         seen = set()
         wait_until(lambda: seen.add(job["Progress"]) or len(seen) > 3 or job["State"] in DONE, 60)
         self.assertGreater(len(seen), 2, f"no progress: {sorted(seen)}")
-        self.assertEqual(sorted(seen)[-1] <= 1.0, True)
-        job.Cancel()
-        self.finish(job.path, 20)
+        self.assertLessEqual(max(seen), 1.0)
+        self.finish(job.path, 60)
 
 
 class Wipe(DataCase):
