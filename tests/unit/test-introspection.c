@@ -180,6 +180,21 @@ static void volume(void)
         check_object("/org/example/Storage/volume/images/v000000", "org.example.Storage.Volume");
 }
 
+static void snapshot(void)
+{
+        Pool *p = manager_pool(peer.manager, "images");
+        bool added, changed;
+        VolumeInfo info;
+        Volume *v = volume_table_get(p->volumes, "v000000");
+
+        volume_to_info(v, &info);
+        info.name = "v000000";
+        info.snapshots = "file 1700000000000000 4096 monday";
+        CHECK_OK(volume_table_put(p->volumes, &info, ++p->generation, &v, &added, &changed));
+        peer.manager->observer.volume_changed(v, peer.manager->observer_data);
+        check_object("/org/example/Storage/snapshot/images/v000000/monday", "org.example.Storage.Snapshot");
+}
+
 static void job(void)
 {
         Job *j;
@@ -211,6 +226,9 @@ static void tree(void)
         CHECK(has_child("/org/example/Storage/pool", "images"));
         CHECK(has_child("/org/example/Storage/volume", "images"));
         CHECK(has_child("/org/example/Storage/volume/images", "v000001"));
+        CHECK(has_child("/org/example/Storage", "snapshot"));
+        CHECK(has_child("/org/example/Storage/snapshot", "images/v000000/monday"));
+        CHECK(has_child("/org/example/Storage/snapshot/images/v000000", "monday"));
 }
 
 static unsigned count_managed(void)
@@ -281,6 +299,7 @@ int main(int argc, char **argv)
         RUN(manager);
         RUN(pool);
         RUN(volume);
+        RUN(snapshot);
         RUN(job);
         RUN(tree);
         RUN(unknown);
