@@ -185,7 +185,7 @@ const Backend poolkeeper_backend = {
         .features = FEATURE_BUILD | FEATURE_DELETE | FEATURE_CREATE | FEATURE_RESIZE | FEATURE_SHRINK |
                     FEATURE_CLONE | FEATURE_COPY | FEATURE_CONVERT | FEATURE_REBASE | FEATURE_RENAME |
                     FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_WATCH | FEATURE_USER_MODE |
-                    FEATURE_NBD,
+                    FEATURE_NBD | FEATURE_OPEN,
         .pool_options = pool_options,
         .n_pool_options = ELEMENTSOF(pool_options),
         .volume_options = file_volume_options,
@@ -213,6 +213,7 @@ const Backend poolkeeper_backend = {
         .volume_info = file_info,
         .volume_access = file_access,
         .volume_endpoint = file_endpoint,
+        .volume_open = file_volume_open,
         .watch = dir_watch,
         .space = dir_space,
         .undo = dir_undo,
