@@ -115,6 +115,8 @@ static int send_answer(Host *h, Answer *a)
                 if (r < 0)
                         return r;
         }
+        /* Whoever hears of the end finds the descriptors of the call closed, and their locks gone. */
+        a->call = sd_bus_message_unref(a->call);
         return sd_bus_send(h->ctx.bus, a->reply, NULL);
 }
 
