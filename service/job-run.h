@@ -23,14 +23,18 @@ typedef struct JobRun {
         bool wants_slot; /* waits for one */
 
         Bag *args;
-        uint32_t creator; /* of the volume, for a clone of its source, when polkit said yes */
-        uint64_t charge;  /* bytes it takes from the caller's quota while under way */
+        Job *parent;                      /* the conversion of a whole pool that it is part of */
+        uint32_t creator, source_creator; /* of the two volumes, when polkit said yes */
+        uint64_t charge;                  /* bytes it takes from the caller's quota while under way */
         JobStep steps[JOB_STEPS_MAX];
         size_t n_steps, step;
         Worker *worker;
         SessionCall *call;
         bool configured, retried;       /* its worker has begun; it has had a second one */
         bool undoing, internal;         /* internal: asked for by the daemon itself */
+        bool at_source;                 /* works in the pool of its source just now */
+        struct Move *move;              /* run-copy.c */
+        struct Batch *batch;            /* batch.c */
         PoolState before;               /* of its pool, when it began */
         uint64_t rate_usec, rate_bytes; /* last sample */
 
@@ -56,14 +60,28 @@ uint64_t queue_charged(const JobQueue *q, const Pool *p, uid_t uid);
 bool queue_pool_waits_for(const JobQueue *q, const Pool *p,
                           Operation o); /* such a job is there that has not begun */
 bool queue_pool_has_jobs(const JobQueue *q, const Pool *p);
+void queue_forget(Job *j); /* a finished one, before its time; it is void after this */
+/* Cancels what can be cancelled of these. */
+void queue_cancel(JobQueue *q, bool (*wanted)(const Job *j, const void *userdata), const void *userdata);
+bool job_is_in_pool(const Job *j, const char *pool); /* works there, or takes something from there */
 
 /* plan.c: the steps, of j->run->args. */
 int job_plan(Job *j, const Pool *p);
 
 /* run.c */
 void run_start(Job *j);
-void run_in_worker(Job *j);
 int run_cancel(Job *j, Error *e); /* NotSupported when it is too late */
+
+/* run-worker.c: a place is free */
+void run_in_worker(Job *j);
+
+/* batch.c */
+void batch_begin(Job *j);
+void batch_cancel(Job *j);
+void batch_progress(Job *child); /* of the one that runs */
+void batch_free(struct Batch *b);
+
+void move_free(struct Move *m); /* run-copy.c */
 
 /* settle.c: what the end means for the pool; the job itself ends after it, so that a caller finds the new
  * state. Either may remove the pool. */

@@ -137,6 +137,16 @@ int job_new(Manager *m, Operation o, Pool *p, const char *volume, const char *so
         return 0;
 }
 
+/* With descriptors of callers and of volumes in it, which somebody else may wait for. */
+static void drop_args(Job *j)
+{
+        for (size_t i = 0; i < j->run->n_steps; i++)
+                bag_free(j->run->steps[i].args);
+        bag_free(j->run->args);
+        j->run->args = NULL;
+        j->run->n_steps = 0;
+}
+
 void job_free(Job *j)
 {
         if (!j)
@@ -150,9 +160,9 @@ void job_free(Job *j)
                 sd_event_source_disable_unref(j->run->watchdog);
                 sd_event_source_disable_unref(j->run->sweep);
                 bag_free(j->run->scanned);
-                for (size_t i = 0; i < j->run->n_steps; i++)
-                        bag_free(j->run->steps[i].args);
-                bag_free(j->run->args);
+                move_free(j->run->move);
+                batch_free(j->run->batch);
+                drop_args(j);
                 free(j->run->waiters);
                 free(j->run);
         }
@@ -161,6 +171,7 @@ void job_free(Job *j)
         free(j->pool);
         free(j->volume);
         free(j->source);
+        free(j->source_pool);
         free(j);
 }
 
@@ -243,6 +254,8 @@ void job_set_progress(Job *j, uint64_t done, uint64_t total)
                 j->expected_end_usec = now_usec(CLOCK_REALTIME) +
                                        (uint64_t)((double)(total - done) / (double)j->rate * 1e6);
         job_tell_changed(j);
+        if (run->parent)
+                batch_progress(j);
 }
 
 static void log_end(const Job *j)
@@ -285,6 +298,7 @@ void job_end(Job *j, Bag *result, const Error *e)
         j->run->ready_timer = sd_event_source_disable_unref(j->run->ready_timer);
         j->run->watchdog = sd_event_source_disable_unref(j->run->watchdog);
         log_end(j);
+        drop_args(j);
 
         if (j->run->listener) {
                 job_event_t listener = j->run->listener;

@@ -48,6 +48,7 @@ typedef enum JobState {
 
 #define JOBS_RUNNING_MAX 16u        /* job workers at once */
 #define JOBS_RUNNING_PER_UID_MAX 4u /* of these, for one uid other than root's */
+#define JOBS_RUNNING_PER_POOL_MAX (JOBS_RUNNING_MAX / 2)
 #define JOBS_QUEUED_PER_UID_MAX 1024u
 #define JOBS_FINISHED_PER_UID_MAX 256u
 #define JOB_KEEP_USEC (60ULL * 1000 * 1000) /* a finished job stays readable */
@@ -61,7 +62,8 @@ struct Job {
         uint64_t id;
         Operation operation;
         char *pool, *volume; /* names; volume NULL for pool operations */
-        char *source;        /* clone: the source volume, ordered like the new one */
+        char *source;        /* the volume that is cloned, moved, or stood on; ordered like `volume` */
+        char *source_pool;   /* where that is; NULL: in the same pool */
         uid_t caller;
         JobState state;
         bool cancellable, stalled, announced;

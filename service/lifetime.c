@@ -64,13 +64,9 @@ void manager_touch(Manager *m)
                 arm_idle(m);
 }
 
-static void cancel_all(Manager *m)
+static bool any(const Job *j, const void *userdata)
 {
-        for (Job *j = queue_first(m->queue), *next; j; j = next) {
-                next = j->run->next;
-                if (j->cancellable)
-                        (void)job_cancel(j, NULL);
-        }
+        return true;
 }
 
 /* Short operations are not cancellable; after their time they end with their worker. */
@@ -96,7 +92,7 @@ static int on_stop_poll(sd_event_source *s, uint64_t usec, void *userdata)
         }
         if (since > SHORT_OPERATIONS_USEC) {
                 end_sessions(m);
-                cancel_all(m);
+                queue_cancel(m->queue, any, NULL);
         }
         (void)sd_event_source_set_time_relative(s, STOP_POLL_USEC);
         return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
@@ -108,7 +104,7 @@ void manager_stop(Manager *m)
                 return;
         m->stopping = true;
         m->stop_usec = now_usec(CLOCK_MONOTONIC);
-        cancel_all(m);
+        queue_cancel(m->queue, any, NULL);
         if (sd_event_add_time_relative(m->event, &m->stop_source, CLOCK_MONOTONIC, 0, 0, on_stop_poll, m) <
             0)
                 m->on_exit(m, m->on_exit_data);

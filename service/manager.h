@@ -83,6 +83,9 @@ void manager_stop(Manager *m);
 /* Calls on_exit when nothing has been active for idle_usec: no pool up, no job, no autostart pending. */
 void manager_touch(Manager *m);
 
+/* Bytes of a volume are on the move. Changes whenever the observer hears of a job that changed or ended. */
+bool manager_has_running_jobs(const Manager *m);
+
 Pool *manager_pool(Manager *m, const char *name);
 Pool *manager_pool_by_uuid(Manager *m, const char *uuid);
 Pool *manager_pool_by_path(Manager *m, const char *path);

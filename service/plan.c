@@ -5,9 +5,15 @@
 #include "job-run.h"
 
 static const char *const step_operations[_OPERATION_MAX] = {
-        [OPERATION_VOLUME_CREATE] = "create",      [OPERATION_VOLUME_CLONE] = "clone",
-        [OPERATION_VOLUME_RESIZE] = "resize",      [OPERATION_VOLUME_DELETE] = "remove",
-        [OPERATION_VOLUME_SET_FORMAT] = "declare", [OPERATION_VOLUME_REFRESH] = "stat",
+        [OPERATION_VOLUME_CREATE] = "create",     [OPERATION_VOLUME_RESIZE] = "resize",
+        [OPERATION_VOLUME_DELETE] = "remove",     [OPERATION_VOLUME_SET_FORMAT] = "declare",
+        [OPERATION_VOLUME_REFRESH] = "stat",      [OPERATION_VOLUME_UPLOAD] = "upload",
+        [OPERATION_VOLUME_DOWNLOAD] = "download", [OPERATION_VOLUME_IMPORT] = "import",
+        [OPERATION_VOLUME_EXPORT] = "export",     [OPERATION_VOLUME_RENAME] = "rename",
+        [OPERATION_VOLUME_MOVE] = "copy",         [OPERATION_VOLUME_CONVERT] = "convert",
+        [OPERATION_VOLUME_REBASE] = "rebase",     [OPERATION_VOLUME_FLATTEN] = "rebase",
+        [OPERATION_VOLUME_WIPE] = "wipe",         [OPERATION_SNAPSHOT_CREATE] = "snapshot",
+        [OPERATION_SNAPSHOT_REVERT] = "snapshot", [OPERATION_SNAPSHOT_DELETE] = "snapshot",
 };
 
 static int add_step(Job *j, const char *operation, Bag *args)
@@ -64,13 +70,13 @@ int job_plan(Job *j, const Pool *p)
                 return add_refresh(j, p);
         case OPERATION_DISCOVER:
                 return add_step(j, "discover", TAKE_PTR(j->run->args));
-        case OPERATION_VOLUME_CREATE:
         case OPERATION_VOLUME_CLONE:
+                return add_step(j, j->source_pool ? "copy" : "clone", TAKE_PTR(j->run->args));
+        case OPERATION_VOLUME_CREATE:
         case OPERATION_VOLUME_RESIZE:
         case OPERATION_VOLUME_DELETE:
         case OPERATION_VOLUME_SET_FORMAT:
         case OPERATION_VOLUME_REFRESH:
-                return add_step(j, step_operations[j->operation], TAKE_PTR(j->run->args));
         case OPERATION_VOLUME_UPLOAD:
         case OPERATION_VOLUME_DOWNLOAD:
         case OPERATION_VOLUME_IMPORT:
@@ -84,7 +90,9 @@ int job_plan(Job *j, const Pool *p)
         case OPERATION_SNAPSHOT_CREATE:
         case OPERATION_SNAPSHOT_REVERT:
         case OPERATION_SNAPSHOT_DELETE:
-        case OPERATION_POOL_CONVERT:
+                return add_step(j, step_operations[j->operation], TAKE_PTR(j->run->args));
+        case OPERATION_POOL_CONVERT: /* its volumes are jobs of their own */
+                return 0;
         case _OPERATION_MAX:
         case _OPERATION_INVALID:
                 break;

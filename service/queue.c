@@ -20,7 +20,8 @@ typedef struct JobList {
 struct JobQueue {
         Manager *manager;
         JobList unfinished, finished;
-        size_t n_unfinished, n_slots, n_wanting;
+        size_t n_unfinished, n_slots;
+        Job *slots[JOBS_RUNNING_MAX]; /* those with a worker of their own */
         User *users;
         size_t n_users;
         sd_event_source *starter; /* starts what may start, from the event loop */
@@ -66,22 +67,70 @@ static User *find_user(JobQueue *q, uid_t uid)
         return users + q->n_users++;
 }
 
-static bool slot_is_free(JobQueue *q, uid_t uid)
+bool job_is_in_pool(const Job *j, const char *pool)
 {
-        const User *u = find_user(q, uid);
-
-        return u && q->n_slots < JOBS_RUNNING_MAX && (uid == 0 || u->n_slots < JOBS_RUNNING_PER_UID_MAX);
+        return streq_ptr(j->pool, pool) || streq_ptr(j->source_pool, pool);
 }
 
-/* A volume is written by an operation on it, or on one that it goes with; it is read by what is made of it. */
-static bool writes(const Job *j, const char *volume)
+/* How many places the jobs of this pool have taken. */
+static size_t pool_slots(const JobQueue *q, const char *pool)
 {
-        return streq_ptr(j->volume, volume) || strv_contains(bag_get_strv(job_args(j), "names"), volume);
+        size_t n = 0;
+
+        for (size_t i = 0; i < q->n_slots; i++)
+                n += job_is_in_pool(q->slots[i], pool);
+        return n;
 }
 
-static bool uses(const Job *j, const char *volume)
+/* Fair between users and between pools: a user other than root has a few places. A pool has half of all, whoever asks: what
+ * hangs in a pool whose storage died must leave room for the others. */
+static bool slot_is_free(JobQueue *q, const Job *j)
 {
-        return writes(j, volume) || streq_ptr(j->source, volume);
+        const User *u = find_user(q, j->caller);
+
+        if (!u || q->n_slots >= JOBS_RUNNING_MAX ||
+            (j->caller != 0 && u->n_slots >= JOBS_RUNNING_PER_UID_MAX))
+                return false;
+        return pool_slots(q, j->pool) < JOBS_RUNNING_PER_POOL_MAX &&
+               (!j->source_pool || pool_slots(q, j->source_pool) < JOBS_RUNNING_PER_POOL_MAX);
+}
+
+static void take_slot(JobQueue *q, Job *j)
+{
+        j->run->wants_slot = false;
+        j->run->in_slot = true;
+        q->slots[q->n_slots++] = j;
+        find_user(q, j->caller)->n_slots++;
+}
+
+static void leave_slot(JobQueue *q, Job *j)
+{
+        for (size_t i = 0; i < q->n_slots; i++)
+                if (q->slots[i] == j) {
+                        q->slots[i] = q->slots[--q->n_slots];
+                        break;
+                }
+        j->run->in_slot = false;
+        find_user(q, j->caller)->n_slots--;
+}
+
+/* What an operation works on: a volume is written by an operation on it, or on one that it goes with, and where it is moved
+ * from or renamed to; it is read by what is made of it, or stands on it. */
+static bool writes(const Job *j, const char *pool, const char *volume)
+{
+        if (j->operation == OPERATION_VOLUME_MOVE && streq(j->source_pool, pool) && streq(j->source, volume))
+                return true;
+        if (!streq_ptr(j->pool, pool))
+                return false;
+        return streq_ptr(j->volume, volume) || strv_contains(bag_get_strv(job_args(j), "names"), volume) ||
+               (j->operation == OPERATION_VOLUME_RENAME &&
+                streq_ptr(bag_get_string(job_args(j), "name"), volume));
+}
+
+static bool uses(const Job *j, const char *pool, const char *volume)
+{
+        return writes(j, pool, volume) ||
+               (streq_ptr(j->source, volume) && streq_ptr(j->source_pool ?: j->pool, pool));
 }
 
 /* Does a use what b writes? */
@@ -89,10 +138,14 @@ static bool meets(const Job *a, const Job *b)
 {
         char *const *names = bag_get_strv(job_args(b), "names");
 
-        if (b->volume && uses(a, b->volume))
+        if (b->volume && uses(a, b->pool, b->volume))
+                return true;
+        if (b->operation == OPERATION_VOLUME_MOVE && uses(a, b->source_pool, b->source))
+                return true;
+        if (b->operation == OPERATION_VOLUME_RENAME && uses(a, b->pool, bag_get_string(job_args(b), "name")))
                 return true;
         for (; names && *names; names++)
-                if (uses(a, *names))
+                if (uses(a, b->pool, *names))
                         return true;
         return false;
 }
@@ -100,12 +153,15 @@ static bool meets(const Job *a, const Job *b)
 /* Must b, which came later, wait for a? */
 static bool conflicts(const Job *a, const Job *b)
 {
-        if (!a->pool || !b->pool || !streq(a->pool, b->pool))
+        if (!a->pool || !b->pool ||
+            !(job_is_in_pool(a, b->pool) || (b->source_pool && job_is_in_pool(a, b->source_pool))))
                 return false;
         if (operation_is_pool_wide(a->operation) || operation_is_pool_wide(b->operation))
                 return true;
-        if (a->operation == OPERATION_POOL_REFRESH && b->operation == OPERATION_POOL_REFRESH)
-                return true;
+        /* One conversion of a whole pool at a time; other jobs pass between its volumes. */
+        if (a->operation == b->operation &&
+            (a->operation == OPERATION_POOL_REFRESH || a->operation == OPERATION_POOL_CONVERT))
+                return streq(a->pool, b->pool);
         return meets(a, b) || meets(b, a);
 }
 
@@ -123,12 +179,8 @@ static int on_start(sd_event_source *s, void *userdata)
                         (void)sd_event_source_set_enabled(q->starter, SD_EVENT_ONESHOT);
                         return 0;
                 }
-                if (j->run->wants_slot && slot_is_free(q, j->caller)) {
-                        j->run->wants_slot = false;
-                        j->run->in_slot = true;
-                        q->n_wanting--;
-                        q->n_slots++;
-                        find_user(q, j->caller)->n_slots++;
+                if (j->run->wants_slot && slot_is_free(q, j)) {
+                        take_slot(q, j);
                         run_in_worker(j);
                         (void)sd_event_source_set_enabled(q->starter, SD_EVENT_ONESHOT);
                         return 0;
@@ -212,7 +264,7 @@ int queue_add(JobQueue *q, Job *j, Error *e)
         char key[24];
         int r = 0;
 
-        if (u && u->n_unfinished >= JOBS_QUEUED_PER_UID_MAX) {
+        if (u && u->n_unfinished >= JOBS_QUEUED_PER_UID_MAX && !j->run->parent) {
                 error_set(e, ERROR_LIMITS_EXCEEDED,
                           "User %u has %u jobs under way already; wait for some to end", j->caller,
                           JOBS_QUEUED_PER_UID_MAX);
@@ -246,7 +298,6 @@ void queue_want_slot(Job *j)
         JobQueue *q = j->manager->queue;
 
         j->run->wants_slot = true;
-        q->n_wanting++;
         wake(q);
 }
 
@@ -320,13 +371,9 @@ void queue_finished(Job *j)
 
         list_remove(&q->unfinished, j);
         q->n_unfinished--;
-        if (run->wants_slot)
-                q->n_wanting--;
-        if (run->in_slot) {
-                q->n_slots--;
-                u->n_slots--;
-        }
-        run->wants_slot = run->in_slot = false;
+        run->wants_slot = false;
+        if (run->in_slot)
+                leave_slot(q, j);
         u->n_unfinished--;
 
         run->finished_usec = now_usec(CLOCK_MONOTONIC);
@@ -339,6 +386,35 @@ void queue_finished(Job *j)
         if (q->n_unfinished > 0)
                 wake(q);
         manager_touch(q->manager);
+}
+
+void queue_forget(Job *j)
+{
+        if (job_is_finished(j))
+                forget(j->manager->queue, j);
+}
+
+bool manager_has_running_jobs(const Manager *m)
+{
+        const JobQueue *q = m->queue;
+
+        for (size_t i = 0; i < q->n_slots; i++)
+                if (q->slots[i]->volume)
+                        return true;
+        return false;
+}
+
+/* A job that ends may end others, so the walk goes back to the front when its next one is not there any more. */
+void queue_cancel(JobQueue *q, bool (*wanted)(const Job *j, const void *userdata), const void *userdata)
+{
+        for (Job *j = q->unfinished.first, *next; j; j = next) {
+                next = j->run->next;
+                if (!j->cancellable || !wanted(j, userdata))
+                        continue;
+                (void)job_cancel(j, NULL);
+                if (next && job_is_finished(next))
+                        next = q->unfinished.first;
+        }
 }
 
 size_t queue_n_unfinished(const JobQueue *q)
@@ -364,7 +440,7 @@ uint64_t queue_charged(const JobQueue *q, const Pool *p, uid_t uid)
 bool queue_pool_has_jobs(const JobQueue *q, const Pool *p)
 {
         for (const Job *j = q->unfinished.first; j; j = j->run->next)
-                if (j->pool && streq(j->pool, pool_name(p)))
+                if (job_is_in_pool(j, pool_name(p)))
                         return true;
         return false;
 }

@@ -6,18 +6,19 @@
 #include "job.h"
 #include "pool.h"
 
-#define DEPENDENTS_MAX 1024u /* volumes that go with one that is deleted */
+#define DEPENDENTS_MAX 1024u        /* volumes that go with one that is deleted */
+#define CONVERSIONS_ASKED_MAX 1024u /* volumes of a pool that polkit is asked about one by one */
 
 typedef struct Request {
         Operation operation;
         Pool *pool;
         const char *volume;    /* name, NULL for pool operations */
-        uint64_t capacity;     /* create, clone, resize; UINT64_MAX: not given */
+        uint64_t capacity;     /* create, clone, import, resize; UINT64_MAX: not given */
         const Bag *options;    /* method options as they came; without "wait" */
         const char *source;    /* clone: name of the source volume */
         Pool *source_pool;     /* clone: where it is; NULL: in the same pool */
         Pool *target;          /* move: where to */
-        const char *new_name;  /* rename, move; NULL: the old one */
+        const char *new_name;  /* rename; move: NULL: the old one */
         const char *format;    /* set-format, convert, export (NULL: as stored) */
         const char *backing;   /* rebase: name of a volume in the same pool */
         const char *algorithm; /* wipe */
@@ -33,8 +34,8 @@ typedef struct ActionCheck {
 } ActionCheck;
 
 typedef struct Prepared {
-        Operation operation;
-        Bag *args; /* for the worker */
+        Operation operation; /* a move inside one pool is a rename */
+        Bag *args;           /* for the worker */
         ActionCheck *checks;
         size_t n_checks;
         uint64_t charge; /* bytes that count against the caller's quota while under way */
@@ -51,12 +52,14 @@ int request_prepare(const Request *r, Prepared *ret, Error *e);
  * by the manager. */
 int request_submit(const Request *r, Prepared *p, Job **ret, Error *e);
 
-/* What may have become untrue while the job waited. Changed: the volume, or the one it is made of, is somebody
- * else's now. InUse when a volume came that is backed by this one, and
- * that was not among the `allowed` (NULL: none) when polkit said yes. */
-int request_check_same(const Job *j, const Pool *p, Error *e);
-int request_check_delete(const Pool *p, const char *volume, char *const *allowed, Error *e);
-int request_check_shrink(const Pool *p, const char *volume, Error *e);
+/* Once more when the turn of a job has come: the pools are usable; the volumes are still there and those that were asked
+ * about (else Changed); nothing came that stands in the way (InUse, VolumeExists). */
+int request_check_again(const Job *j, const Pool *p, Error *e);
+
+/* May what is in the volume be read (NotSupported: it is half made; Corrupt: it is broken), or be changed (NotSupported:
+ * half made, read-only, several hard links)? What changes a part of it, or looks at it as an image, asks both. */
+int volume_check_read(const Volume *v, Error *e);
+int volume_check_write(const Volume *v, Error *e);
 
 /* Authorisation for what is no job: action and details of a pool (may be NULL) and volume (may be NULL).
  * Ended by action_check_done(). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the end of a job means for its pool. */
-#include "job-run.h"
 #include "recovery.h"
 #include "refresh.h"
+#include "run-internal.h"
 #include "util/log.h"
 #include "watcher.h"
 
@@ -103,7 +103,7 @@ void settle_unstarted(const Job *j)
 
 void settle_pool(Job *j, const Error *e)
 {
-        Pool *p = j->pool ? manager_pool(j->manager, j->pool) : NULL;
+        Pool *p = run_pool(j);
 
         if (!p)
                 return;
@@ -124,12 +124,6 @@ void settle_pool(Job *j, const Error *e)
         case OPERATION_VOLUME_DELETE:
         case OPERATION_VOLUME_SET_FORMAT:
         case OPERATION_VOLUME_REFRESH:
-                if (e && e->kind == ERROR_SOURCE_UNREACHABLE)
-                        pool_failed(p, POOL_UNAVAILABLE, e);
-                break;
-        case OPERATION_POOL_BUILD:
-        case OPERATION_POOL_DELETE:
-        case OPERATION_DISCOVER:
         case OPERATION_VOLUME_UPLOAD:
         case OPERATION_VOLUME_DOWNLOAD:
         case OPERATION_VOLUME_IMPORT:
@@ -143,6 +137,12 @@ void settle_pool(Job *j, const Error *e)
         case OPERATION_SNAPSHOT_CREATE:
         case OPERATION_SNAPSHOT_REVERT:
         case OPERATION_SNAPSHOT_DELETE:
+                if (e && e->kind == ERROR_SOURCE_UNREACHABLE)
+                        pool_failed(p, POOL_UNAVAILABLE, e);
+                break;
+        case OPERATION_POOL_BUILD:
+        case OPERATION_POOL_DELETE:
+        case OPERATION_DISCOVER:
         case OPERATION_POOL_CONVERT:
         case _OPERATION_MAX:
         case _OPERATION_INVALID:

@@ -193,10 +193,11 @@ static void job_workers_are_limited(void)
 {
         Job *root[20], *user[6];
         char name[16];
-        Pool *p;
+        Pool *p, *q;
 
         core_new(&core, (ManagerConfig){ .kill_usec = 100000 });
         p = core_pool(&core, "p");
+        q = core_pool(&core, "q");
         core_fault(&core, "stuck create");
         for (unsigned i = 0; i < ELEMENTSOF(user); i++) {
                 (void)snprintf(name, sizeof(name), "u%u", i);
@@ -208,7 +209,7 @@ static void job_workers_are_limited(void)
         CHECK(user[4]->cancellable && !user[4]->run->worker);
         for (unsigned i = 0; i < ELEMENTSOF(root); i++) {
                 (void)snprintf(name, sizeof(name), "r%u", i);
-                root[i] = core_create(p, name);
+                root[i] = core_create(i % 2 == 0 ? p : q, name);
         }
         UNTIL(&core, with_worker() == JOBS_RUNNING_MAX);
         core_pause(&core, 300000);
@@ -225,6 +226,33 @@ static void job_workers_are_limited(void)
                 CHECK_OK(job_cancel(root[i], NULL));
         for (unsigned i = 0; i < ELEMENTSOF(root); i++)
                 CHECK_EQ(core_wait(&core, root[i]), JOB_CANCELLED);
+        core_end(&core);
+        core_wipe();
+}
+
+/* What hangs in one pool leaves half of all places to the others, from whom and to where ever it came. */
+static void a_dead_pool_leaves_places(void)
+{
+        char name[16];
+        Pool *p, *q;
+        Job *j;
+
+        core_new(&core, (ManagerConfig){ .kill_usec = 100000 });
+        p = core_pool(&core, "p");
+        q = core_pool(&core, "q");
+        core_fault(&core, "stuck create");
+        for (unsigned i = 0; i < JOBS_RUNNING_MAX; i++) {
+                (void)snprintf(name, sizeof(name), "v%u", i);
+                (void)core_create_as(p, name, 1, i < 3 ? 1000 : 0);
+        }
+        UNTIL(&core, with_worker() == JOBS_RUNNING_PER_POOL_MAX);
+        core_pause(&core, 100000);
+        CHECK_EQ(with_worker(), JOBS_RUNNING_PER_POOL_MAX);
+        CHECK(manager_has_running_jobs(core.manager));
+        core_fault(&core, "job create");
+        j = core_create(q, "v");
+        (void)core_wait(&core, j);
+        CHECK_JOB_DONE(j);
         core_end(&core);
         core_wipe();
 }
@@ -317,6 +345,7 @@ int main(int argc, char **argv)
         RUN(dependents_are_ordered);
         RUN(a_new_dependent_stops_a_deletion);
         RUN(job_workers_are_limited);
+        RUN(a_dead_pool_leaves_places);
         RUN(queued_jobs_are_limited);
         RUN(finished_jobs_stay_for_a_while);
         RUN(finished_jobs_are_limited);
