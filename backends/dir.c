@@ -185,7 +185,7 @@ const Backend poolkeeper_backend = {
         .features = FEATURE_BUILD | FEATURE_DELETE | FEATURE_CREATE | FEATURE_RESIZE | FEATURE_SHRINK |
                     FEATURE_CLONE | FEATURE_COPY | FEATURE_CONVERT | FEATURE_REBASE | FEATURE_RENAME |
                     FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_WATCH | FEATURE_USER_MODE |
-                    FEATURE_NBD | FEATURE_OPEN,
+                    FEATURE_NBD | FEATURE_OPEN | FEATURE_ATTACHMENT,
         .pool_options = pool_options,
         .n_pool_options = ELEMENTSOF(pool_options),
         .volume_options = file_volume_options,
@@ -214,6 +214,7 @@ const Backend poolkeeper_backend = {
         .volume_access = file_access,
         .volume_endpoint = file_endpoint,
         .volume_open = file_volume_open,
+        .volume_attachment = file_attachment,
         .watch = dir_watch,
         .space = dir_space,
         .undo = dir_undo,
