@@ -222,7 +222,7 @@ static char *replace_braces(const char *word, const char *with)
                 return NULL;
         for (const char *at; (at = strstr(word, "{}")); word = at + 2)
                 out = stpcpy(mempcpy(out, word, (size_t)(at - word)), with);
-        strcpy(out, word);
+        memcpy(out, word, strlen(word) + 1);
         return text;
 }
 
