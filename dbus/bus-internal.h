@@ -19,6 +19,7 @@
 
 typedef struct Dump Dump;
 typedef struct Held Held;
+typedef struct Inhibit Inhibit;
 typedef struct Query Query;
 typedef struct LogControl LogControl;
 
@@ -46,6 +47,7 @@ struct Bus {
         Callers *callers;
         Polkit *polkit;
         Changes *changes;
+        Inhibit *inhibit;          /* NULL in user mode */
         Hashmap *pools;            /* name -> PoolFace */
         Hashmap *dump_builds;      /* uid -> when it last had a list built */
         Held *held;                /* replies that wait for a job */

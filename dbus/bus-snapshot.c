@@ -137,10 +137,10 @@ static size_t count(const char *list)
         return n;
 }
 
-/* While volumes are not listed nothing is kept here. */
+/* While volumes are not listed there are none in the lists. */
 static bool are_listed(const Bus *b)
 {
-        return b->manager->volumes_listed && b->n_snapshots <= SNAPSHOTS_LISTED_MAX;
+        return b->n_snapshots <= SNAPSHOTS_LISTED_MAX;
 }
 
 static int append_nodes(const PoolFace *f, char **paths, size_t *n)

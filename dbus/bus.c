@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "bus-call.h"
+#include "bus-inhibit.h"
 #include "bus-internal.h"
 #include "bus-query.h"
 #include "bus-snapshot.h"
@@ -36,6 +37,8 @@ static void note_volume(Bus *b, const Pool *p, const char *name, ChangeKind kind
 
 static void note_job(Bus *b, const Job *j, ChangeKind kind)
 {
+        if (b->inhibit)
+                inhibit_update(b->inhibit);
         changes_note(b->changes, object_path_job(j->id), INTERFACE_JOB, NULL, kind);
 }
 
@@ -247,6 +250,8 @@ static int bus_setup(Bus *b)
                 r = changes_new(b->connection, pool_generation, b, &b->changes);
         if (r >= 0)
                 r = register_objects(b);
+        if (r >= 0 && !b->user_mode)
+                r = inhibit_new(b, &b->inhibit);
         return r;
 }
 
@@ -383,6 +388,7 @@ void bus_free(Bus *b)
         sd_event_source_disable_unref(b->announce);
         if (b->changes)
                 changes_flush(b->changes);
+        inhibit_free(b->inhibit);
         free_objects(b);
         free(b->snapshot.name);
         changes_free(b->changes);

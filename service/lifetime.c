@@ -98,6 +98,18 @@ static int on_stop_poll(sd_event_source *s, uint64_t usec, void *userdata)
         return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }
 
+static bool has_not_begun(const Job *j, const void *userdata)
+{
+        return !j->run->started;
+}
+
+void manager_set_closing(Manager *m, bool closing)
+{
+        m->closing = closing;
+        if (closing)
+                queue_cancel(m->queue, has_not_begun, NULL);
+}
+
 void manager_stop(Manager *m)
 {
         if (m->stopping)

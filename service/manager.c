@@ -156,6 +156,8 @@ int manager_check_accepting(const Manager *m, Error *e)
 {
         if (m->stopping)
                 return error_set(e, ERROR_FAILED, "The service is shutting down; try again when it is back");
+        if (m->closing)
+                return error_set(e, ERROR_FAILED, "The host is shutting down; try again when it is back");
         return 0;
 }
 

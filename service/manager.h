@@ -57,6 +57,7 @@ struct Manager {
         size_t n_volumes;    /* in all pools */
         bool volumes_listed; /* the 4,096 rule */
         bool stopping;       /* SIGTERM came: no new work */
+        bool closing;        /* the host is about to go down: no new work for now */
         uint64_t last_activity_usec, stop_usec;
         uint64_t next_job_id;
         char instance[17]; /* random: marks what this run of the daemon makes */
@@ -80,6 +81,9 @@ void manager_set_observer(Manager *m, const Observer *observer, void *userdata);
 
 /* Refuses new work, gives session operations 5 s, cancels the jobs, then calls on_exit; within 20 s. */
 void manager_stop(Manager *m);
+/* The host is about to shut down: new work is refused, and what waits in the queue is cancelled; what runs goes on until
+ * SIGTERM comes. false: it stays up after all. */
+void manager_set_closing(Manager *m, bool closing);
 /* Calls on_exit when nothing has been active for idle_usec: no pool up, no job, no autostart pending. */
 void manager_touch(Manager *m);
 

@@ -399,7 +399,7 @@ bool manager_has_running_jobs(const Manager *m)
         const JobQueue *q = m->queue;
 
         for (size_t i = 0; i < q->n_slots; i++)
-                if (q->slots[i]->volume)
+                if (q->slots[i]->volume && !job_is_finished(q->slots[i]))
                         return true;
         return false;
 }

@@ -59,9 +59,10 @@ static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *e)
                 return 0;
         CHECK_OK(sd_bus_message_read(m, "ss", &operation, &volume));
         CHECK_OK(bag_read_from_message(m, &args, NULL));
-        if (streq(operation, "endpoint") && !is_job)
+        if (!is_job &&
+            (streq(operation, "endpoint") || (streq(operation, "create") && streq(volume, "mute"))))
                 return sd_bus_reply_method_errorf(m, WORKER_ERROR_NEEDS_JOB, "not here");
-        if (streq(volume, "mute"))
+        if (streq(volume, "mute") && !streq(operation, "undo"))
                 return 1;
         if (streq(volume, "dead"))
                 _exit(1);

@@ -44,6 +44,35 @@ static void stop(void)
         core_wipe();
 }
 
+/* Before the host goes down what runs may end, what waits does not begin, and nothing is lost if it stays up after all. */
+static void host_shutdown(void)
+{
+        _cleanup_prepared_ Prepared prepared = {};
+        _cleanup_error_ Error e = ERROR_NULL;
+        Request request = { .operation = OPERATION_VOLUME_CREATE, .volume = "w", .capacity = 1 };
+        Job *slow, *queued;
+
+        core_new(&core, (ManagerConfig){});
+        request.pool = core_pool(&core, "p");
+        CHECK(!manager_has_running_jobs(core.manager));
+        core_fault(&core, "slow create");
+        slow = core_create(request.pool, "slow");
+        queued = core_stop(request.pool, false);
+        UNTIL(&core, slow->bytes_done > 0);
+        CHECK(manager_has_running_jobs(core.manager));
+        manager_set_closing(core.manager, true);
+        CHECK_EQ(queued->state, JOB_CANCELLED);
+        CHECK_ERROR(request_prepare(&request, &prepared, &e), &e, ERROR_FAILED);
+        UNTIL(&core, job_is_finished(slow));
+        CHECK_EQ(slow->state, JOB_DONE);
+        CHECK(!manager_has_running_jobs(core.manager));
+        CHECK_EQ(core.n_exits, 0);
+        manager_set_closing(core.manager, false);
+        CHECK_OK(request_prepare(&request, &prepared, &e));
+        core_end(&core);
+        core_wipe();
+}
+
 /* With a job that is deaf to SIGTERM it leaves as soon as that is killed. */
 static void stop_with_a_stuck_job(void)
 {
@@ -133,6 +162,7 @@ int main(int argc, char **argv)
 {
         core_main(argc, argv);
         RUN(stop);
+        RUN(host_shutdown);
         RUN(stop_with_a_stuck_job);
         RUN(stop_with_a_hung_session);
         RUN(idle);
