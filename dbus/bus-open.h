@@ -9,3 +9,6 @@ int pool_method_open_volume(sd_bus_message *m, void *userdata, sd_bus_error *ret
 
 /* bus-endpoint.c */
 int volume_method_open_nbd(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);
+
+/* bus-attachment.c */
+int volume_method_get_attachment(sd_bus_message *m, void *userdata, sd_bus_error *ret_error);

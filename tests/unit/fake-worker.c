@@ -32,6 +32,20 @@ static int connect_endpoint(Bag *result)
         return bag_set_string(result, "export", "disk");
 }
 
+static int describe_image(Bag *result)
+{
+        Bag *node = bag_new(), *protocol = bag_new(), *libvirt = bag_new();
+
+        CHECK_OK(bag_set_string(protocol, "driver", "file"));
+        CHECK_OK(bag_set_string(protocol, "filename", "/srv/images/disk"));
+        CHECK_OK(bag_set_string(libvirt, "type", "file"));
+        CHECK_OK(bag_set_string(libvirt, "file", "/srv/images/disk"));
+        CHECK_OK(bag_set_string(node, "format", "raw"));
+        CHECK_OK(bag_set_bag(node, "protocol", protocol));
+        CHECK_OK(bag_set_bag(node, "libvirt", libvirt));
+        return bag_add_bag(result, "nodes", node);
+}
+
 static void append_volume(sd_bus_message *reply, const char *operation, const char *name, const Bag *args)
 {
         VolumeInfo v = {
@@ -70,6 +84,8 @@ static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *e)
                 CHECK_OK(open_data(bag_get_string(args, "read-only"), result));
         if (streq(operation, "endpoint") && !streq(volume, "empty"))
                 CHECK_OK(connect_endpoint(result));
+        if (streq(operation, "attachment"))
+                CHECK_OK(describe_image(result));
         CHECK_OK(sd_bus_message_new_method_return(m, &reply));
         CHECK_OK(bag_append_to_message(result, reply));
         append_volume(reply, operation, volume, args);

@@ -6,6 +6,7 @@
 
 /* The first line of main(): plays the worker, and does not return, where the daemon started this process. It knows
  *   create     makes the volume; volume "mute" is work for a job
+ *   attachment tells of a raw image /srv/images/disk
  *   open       gives a memfd with the text "data", for reading where read-only is "yes"
  *   endpoint   NeedsJob in a session, else gives a socket whose other end is closed
  * On volume "mute" it never answers, on volume "empty" it answers without what was asked for, on volume "dead" it ends. */
