@@ -19,6 +19,7 @@
 #include "file/new.h"
 #include "file/scan.h"
 #include "file/swap.h"
+#include "file/transfer.h"
 #include "file/volume.h"
 
 #define TARGET_MODE_DEFAULT 0711u
@@ -184,7 +185,7 @@ const Backend poolkeeper_backend = {
         .summary = "files in a directory",
         .features = FEATURE_BUILD | FEATURE_DELETE | FEATURE_CREATE | FEATURE_RESIZE | FEATURE_SHRINK |
                     FEATURE_CLONE | FEATURE_COPY | FEATURE_CONVERT | FEATURE_REBASE | FEATURE_RENAME |
-                    FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_WATCH | FEATURE_USER_MODE |
+                    FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_TRANSFER | FEATURE_WATCH | FEATURE_USER_MODE |
                     FEATURE_NBD | FEATURE_OPEN | FEATURE_ATTACHMENT,
         .pool_options = pool_options,
         .n_pool_options = ELEMENTSOF(pool_options),
@@ -212,6 +213,8 @@ const Backend poolkeeper_backend = {
         .volume_stat = file_stat,
         .volume_info = file_info,
         .volume_access = file_access,
+        .volume_upload = file_upload,
+        .volume_download = file_download,
         .volume_endpoint = file_endpoint,
         .volume_open = file_volume_open,
         .volume_attachment = file_attachment,

@@ -74,7 +74,8 @@ static int step(Copy *s, uint64_t n, uint64_t moved)
 {
         int k;
 
-        s->done = s->pace->done = s->done + n;
+        s->done += n;
+        s->pace->done = s->job->before + s->done;
         if (data_kind_seeks(s->from))
                 trail_move(&s->read, from_at(s));
         if (data_kind_seeks(s->to.kind))
@@ -243,8 +244,8 @@ static int copy_run(Copy *s)
         bool seeks = data_kind_seeks(s->from);
         int k;
 
-        s->pace->done = 0;
-        s->pace->total = s->length == UINT64_MAX ? 0 : s->length;
+        s->pace->done = s->job->before;
+        s->pace->total = s->job->total > 0 ? s->job->total : s->length == UINT64_MAX ? 0 : s->length;
         s->in_kernel =
                 s->from == DATA_REGULAR && s->to.kind == DATA_REGULAR && !s->job->sparse && !s->job->digest;
         if (seeks)

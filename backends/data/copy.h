@@ -23,6 +23,8 @@ typedef struct DataCopy {
         uint64_t length; /* bytes; UINT64_MAX: until `from` ends */
         uint64_t limit;  /* of a length that is not known: more is -EFBIG; 0: none */
         bool sparse;     /* zeros in the data become holes, too; else only holes do */
+        uint64_t before; /* of a copy in parts: progress counts from here... */
+        uint64_t total;  /* ...of this; 0: this is all */
         Pace *pace;      /* NULL: as fast as it goes */
         Digest *digest;  /* NULL: none; holes count as zeros */
 } DataCopy;

@@ -232,6 +232,10 @@ static int entry_read_file(const FileRoot *r, FileReadFlags flags, FileEntry *e)
                 return k;
         if (!e->info.error)
                 e->info.error = e->error;
+        if (e->mark.corrupt) {
+                e->info.flags |= VOLUME_CORRUPT;
+                e->info.error = FILE_CORRUPT_TEXT;
+        }
         return 1;
 }
 

@@ -26,6 +26,9 @@ typedef struct FileEntry {
         char *shown, *error;
 } FileEntry;
 
+/* The error of a volume that is marked so. */
+#define FILE_CORRUPT_TEXT "an upload or wipe broke off; upload it again, wipe or delete it"
+
 #define FILE_ENTRY_NULL ((FileEntry){ .fd = -EBADF, .image = IMAGE_INFO_NULL })
 
 /* What of statx() is needed. */

@@ -17,8 +17,8 @@ static const char *mark_attribute(const FileRoot *r)
 /* "VERSION FORMAT CREATOR FLAGS" */
 static int mark_format(const FileMark *m, char text[static MARK_TEXT_MAX])
 {
-        return snprintf(text, MARK_TEXT_MAX, "1 %s %u %s", image_format_to_string(m->format), m->creator,
-                        m->base ? "base" : "-");
+        return snprintf(text, MARK_TEXT_MAX, "1 %s %u %s%s", image_format_to_string(m->format), m->creator,
+                        m->base ? "base" : "-", m->corrupt ? ",corrupt" : "");
 }
 
 /* Cuts the next word off; NULL: there is none. */
@@ -48,7 +48,12 @@ static bool mark_parse(char *text, FileMark *ret)
         uid = strtoull(creator, &end, 10);
         if ((int)f < 0 || *end || uid > UINT32_MAX)
                 return false;
-        *ret = (FileMark){ .format = f, .creator = (uint32_t)uid, .base = streq(flags, "base") };
+        *ret = (FileMark){
+                .format = f,
+                .creator = (uint32_t)uid,
+                .base = startswith(flags, "base"),
+                .corrupt = strstr(flags, ",corrupt"),
+        };
         return true;
 }
 

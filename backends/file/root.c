@@ -459,6 +459,21 @@ void file_root_trust_blocks(FileRoot *r)
                     fs.f_type == BTRFS_SUPER_MAGIC || fs.f_type == TMPFS_MAGIC;
 }
 
+int file_root_room(const FileRoot *r, uint64_t *ret)
+{
+        const char *text = bag_get_string(ctx_options(r->ctx), "reserved");
+        uint64_t capacity = 0, allocation = 0, available = 0, reserve = 0;
+        int k;
+
+        k = file_root_space(r, &capacity, &allocation, &available);
+        if (k >= 0 && text)
+                k = reserve_parse(text, capacity, &reserve, ctx_error(r->ctx));
+        if (k < 0)
+                return k;
+        *ret = available - MIN(available, reserve);
+        return 0;
+}
+
 int file_root_reserve(const FileRoot *r, uint64_t bytes)
 {
         const char *text = bag_get_string(ctx_options(r->ctx), "reserved");

@@ -45,6 +45,9 @@ int file_root_space(const FileRoot *r, uint64_t *ret_capacity, uint64_t *ret_all
 /* Local file systems count the blocks of a file truly; FUSE and network ones may not. Sets r->counts. */
 void file_root_trust_blocks(FileRoot *r);
 
+/* Bytes that may be taken before the pool's `reserved` space begins. */
+int file_root_room(const FileRoot *r, uint64_t *ret);
+
 /* NoSpace unless `bytes` more leave the pool's `reserved` space free; 0 (a sparse volume) when it is touched already. */
 int file_root_reserve(const FileRoot *r, uint64_t bytes);
 
