@@ -190,7 +190,8 @@ typedef struct Command {
         unsigned timeout_sec;     /* 0: 60 s */
         void (*output_line)(Ctx *c, const char *line, void *userdata); /* for progress; NULL: collected */
         void *userdata;
-        const CommandServer *server; /* with sandbox, NULL: it serves nobody. It has no timeout then */
+        const CommandServer *server; /* with sandbox, NULL: it serves nobody. A server has no timeout, and
+                                        `fds` are closed as soon as it has them */
 } Command;
 
 /* Runs it to its end, LC_ALL=C.UTF-8, own process group, dies with the worker. *ret_output (may be NULL) is its standard

@@ -83,7 +83,7 @@ static int served_open(Served *s)
         FileUse use;
         int k;
 
-        k = file_use_begin(&s->root, s->name, s->entry.fd, s->read_only ? FILE_USE_READ : FILE_USE_WRITE,
+        k = file_use_begin(&s->root, s->name, s->entry.fd, s->read_only ? FILE_USE_READ : FILE_USE_GUEST,
                            &use);
         if (k >= 0 && !s->read_only)
                 k = open_for_writing(s);

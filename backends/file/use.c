@@ -129,7 +129,13 @@ static int check_writers(const FileRoot *r, const char *name, int fd)
 int file_use_begin(const FileRoot *r, const char *name, int fd, FileUseMode mode, FileUse *ret)
 {
         _cleanup_use_ FileUse u = FILE_USE_NULL;
-        bool write = mode == FILE_USE_WRITE;
+        static const struct {
+                unsigned have, unshared;
+        } locks[] = {
+                [FILE_USE_WRITE] = { ALL, ALL },
+                [FILE_USE_GUEST] = { CONSISTENT_READ | WRITE, WRITE | RESIZE },
+                [FILE_USE_READ] = { CONSISTENT_READ, WRITE | RESIZE },
+        };
         Holder holder = {};
         int k;
 
@@ -138,13 +144,13 @@ int file_use_begin(const FileRoot *r, const char *name, int fd, FileUseMode mode
                 return 0;
         }
         u.fd = fd;
-        k = take_locks(fd, write ? ALL : CONSISTENT_READ, write ? ALL : WRITE | RESIZE);
+        k = take_locks(fd, locks[mode].have, locks[mode].unshared);
         if (k > 0) {
                 holder_find(fd, HOLDER_LOCKS, &holder);
                 return refuse(r, name, mode, &holder);
         }
         /* ENOLCK, EOPNOTSUPP, EINVAL: a file system without locks. Then nobody else can have one either. */
-        if (write && (k = check_writers(r, name, fd)) < 0)
+        if (mode != FILE_USE_READ && (k = check_writers(r, name, fd)) < 0)
                 return k;
         *ret = u;
         u = FILE_USE_NULL;

@@ -9,6 +9,7 @@
 
 typedef enum FileUseMode {
         FILE_USE_WRITE, /* ours alone: no lock of QEMU's, nobody has it open for writing */
+        FILE_USE_GUEST, /* as a guest: alone in writing, but qemu-img -U may look */
         FILE_USE_READ,  /* others may read too, a guest must not write meanwhile */
         FILE_USE_SHARE, /* whoever uses it: nothing is checked or locked */
 } FileUseMode;
@@ -20,7 +21,7 @@ typedef struct FileUse {
 #define FILE_USE_NULL ((FileUse){ .fd = -EBADF })
 
 /* InUse, which names the holder as far as /proc shows it, or the locks are ours. `fd` is the file, open for reading and,
- * for FILE_USE_WRITE, for reading only, before anything of ours opens it for writing: the kernel's count of writers (see
+ * for the first two, for reading only, before anything of ours opens it for writing: the kernel's count of writers (see
  * F_SETLEASE in fcntl(2)) has ours in it too. (With a writable one, only /proc can tell of others.)
  * The locks are the open file description's: descriptors that are passed on or duplicated keep them, until the last is
  * closed, or file_use_end(), which comes before fd is closed and may be left out. An image tool that gets another

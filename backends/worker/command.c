@@ -257,6 +257,9 @@ static int spawn(Run *run)
         if (r == 0)
                 execute(run, output, errors);
         run->pid = r;
+        /* They, and their locks, are to end with the server. */
+        for (size_t i = 0; run->command->server && i < run->command->n_fds; i++)
+                (void)close(run->command->fds[i].fd);
         (void)fcntl(run->output.fd, F_SETFL, O_NONBLOCK);
         (void)fcntl(run->errors.fd, F_SETFL, O_NONBLOCK);
         return 0;
