@@ -44,6 +44,8 @@ void digest_finish(Digest *d, char ret[static DIGEST_TEXT_MAX])
 
 void digest_free(Digest *d)
 {
+        if (!d)
+                return;
         gcry_md_close(d->handle);
         free(d);
 }
