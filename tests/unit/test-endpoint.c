@@ -18,9 +18,13 @@
 
 #define MIB (1024u * 1024u)
 
-static Ctx ctx = {
-        .volume = "v", .lock_fd = -EBADF, .intent_fd = -EBADF, .kept_fd = -EBADF, .job = true, .sync = true, .ready = true
-};
+static Ctx ctx = { .volume = "v",
+                   .lock_fd = -EBADF,
+                   .intent_fd = -EBADF,
+                   .kept_fd = -EBADF,
+                   .job = true,
+                   .sync = true,
+                   .ready = true };
 
 static void start_pool(void)
 {
@@ -204,6 +208,22 @@ static void client_just_closes(void)
         all_ended();
 }
 
+static void run_tool(const char *const *argv)
+{
+        int status;
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                int null = open("/dev/null", O_WRONLY);
+
+                (void)dup2(null, STDOUT_FILENO);
+                (void)execvp(argv[0], (char **)argv);
+                _exit(127);
+        }
+        CHECK_EQ(waitpid(pid, &status, 0), pid);
+        CHECK_EQ(status, 0);
+}
+
 static void in_use_meanwhile(void)
 {
         NbdExport export;
@@ -212,6 +232,8 @@ static void in_use_meanwhile(void)
         CHECK_ERROR(open_endpoint("raw", true, &reader), &ctx.error, ERROR_IN_USE);
         CHECK_ERROR(open_endpoint("raw", false, &reader), &ctx.error, ERROR_IN_USE);
         CHECK_ERROR(open_endpoint("overlay", true, &reader), &ctx.error, ERROR_IN_USE);
+        run_tool((const char *const[]){ "qemu-io", "-r", "-U", "-f", "raw", "-c", "read 0 512", "pool/raw",
+                                        NULL });
         hang_up(writer);
         reader = serve("raw", true, &export);
         second = serve("overlay", false, &export);
@@ -280,19 +302,6 @@ static void outlives_worker(void)
         CHECK_EQ(nbd_do(fd, NBD_READ, 3 * MIB, back, sizeof(back)), 0);
         CHECK_STREQ(back, "written by a guest");
         hang_up(fd);
-}
-
-static void run_tool(const char *const *argv)
-{
-        int status;
-        pid_t pid = fork();
-
-        if (pid == 0) {
-                (void)execvp(argv[0], (char **)argv);
-                _exit(127);
-        }
-        CHECK_EQ(waitpid(pid, &status, 0), pid);
-        CHECK_EQ(status, 0);
 }
 
 /* A guest cannot write this, but who uploads an image can. */
