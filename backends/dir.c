@@ -185,8 +185,8 @@ const Backend poolkeeper_backend = {
         .summary = "files in a directory",
         .features = FEATURE_BUILD | FEATURE_DELETE | FEATURE_CREATE | FEATURE_RESIZE | FEATURE_SHRINK |
                     FEATURE_CLONE | FEATURE_COPY | FEATURE_CONVERT | FEATURE_REBASE | FEATURE_RENAME |
-                    FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_TRANSFER | FEATURE_WATCH | FEATURE_USER_MODE |
-                    FEATURE_NBD | FEATURE_OPEN | FEATURE_ATTACHMENT,
+                    FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_TRANSFER | FEATURE_WATCH |
+                    FEATURE_USER_MODE | FEATURE_NBD | FEATURE_OPEN | FEATURE_ATTACHMENT | FEATURE_WIPE,
         .pool_options = pool_options,
         .n_pool_options = ELEMENTSOF(pool_options),
         .volume_options = file_volume_options,
@@ -218,6 +218,7 @@ const Backend poolkeeper_backend = {
         .volume_endpoint = file_endpoint,
         .volume_open = file_volume_open,
         .volume_attachment = file_attachment,
+        .volume_wipe = file_wipe,
         .watch = dir_watch,
         .space = dir_space,
         .undo = dir_undo,

@@ -15,6 +15,13 @@ int file_convert(Ctx *c, const char *name, ImageFormat format, const Bag *option
  * the same format and making. InvalidArgs when the backing volume itself stands on this one. */
 int file_rebase(Ctx *c, const char *name, const char *backing, const Bag *options);
 
+/* Overwrites what the volume's file holds. A raw one keeps its size; an image is replaced by an empty one of its format,
+ * capacity and making, that stands on no other. What was encrypted loses its key with everything else: luks becomes raw, an
+ * encrypted qcow2 one without encryption. Algorithms as of scrub_knows(), zero (option `write`: by writing also where the
+ * file system could discard) and trim (NotSupported where it cannot). InUse while anybody uses it or another volume stands
+ * on it. One that broke off leaves the volume marked corrupt. */
+int file_wipe(Ctx *c, const char *name, const char *algorithm, const Bag *options);
+
 /* InUse while anybody uses it or another volume's header names it. VolumeExists, InvalidName. */
 int file_rename(Ctx *c, const char *name, const char *new_name);
 

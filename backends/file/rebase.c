@@ -8,34 +8,13 @@
 
 /* ---- onto none ---- */
 
-/* A new image as the old one was made. */
-static int same_making(const FileSwap *s, Bag **ret)
-{
-        const ImageInfo *i = &s->entry.image;
-        _cleanup_bag_ Bag *b = bag_new();
-        int k = 0;
-
-        if (i->cluster_size > 0 && (i->format == FORMAT_QCOW2 || i->format == FORMAT_QED))
-                k = bag_set_u64(b, "cluster_size", i->cluster_size);
-        if (k >= 0 && i->format == FORMAT_QCOW2)
-                k = bag_set_string(b, "compat", i->version >= 3 ? "1.1" : "0.10");
-        if (k >= 0 && i->lazy_refcounts)
-                k = bag_set_bool(b, "lazy_refcounts", true);
-        if (k >= 0 && i->extended_l2)
-                k = bag_set_bool(b, "extended_l2", true);
-        if (!b || k < 0)
-                return error_set(ctx_error(s->root.ctx), ERROR_NO_MEMORY, "Out of memory");
-        *ret = TAKE_PTR(b);
-        return 0;
-}
-
 static int flatten(FileSwap *s, uint64_t bandwidth)
 {
         _cleanup_bag_ Bag *making = NULL;
         Ctx *c = s->root.ctx;
         int k;
 
-        k = same_making(s, &making);
+        k = file_swap_making(s, &making);
         if (k < 0)
                 return k;
         ctx_ready(c);

@@ -25,6 +25,9 @@ int file_swap_begin(Ctx *c, const char *name, const char *what, FileSwap *ret);
  * (NotSupported). NoSpace when the pool has no room for as much as it takes now. ctx_need_job() comes before. */
 int file_swap_lock(FileSwap *s);
 
+/* The options by which a new image is made as the old one was: cluster size, features. */
+int file_swap_making(const FileSwap *s, Bag **ret);
+
 /* The new image: an empty file, without copy-on-write where the old one is. */
 int file_swap_open(FileSwap *s);
 

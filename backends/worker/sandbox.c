@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <linux/landlock.h>
 #include <linux/sched.h>
+#include <linux/securebits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -381,6 +382,10 @@ int sandbox_enter(Sandbox *s)
         int r;
 
         r = s->namespaces ? enter_namespaces(s) : 0;
+        /* Else access(2), with which scrub asks before it opens, would forget the capability: capabilities(7). */
+        if (r >= 0 && s->namespaces && s->privileged &&
+            prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
+                r = -errno;
         if (r >= 0)
                 r = capabilities_set(s->privileged ? CAPABILITY_BIT(CAP_DAC_OVERRIDE) : 0, true);
         if (r >= 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -178,7 +178,10 @@ int command_serve(Ctx *c, const Command *command, int *ret_socket)
 
 bool command_exists(const char *tool)
 {
-        return access("/usr/bin/qemu-img", X_OK) >= 0;
+        char path[64];
+
+        (void)snprintf(path, sizeof(path), "/usr/bin/%s", tool);
+        return access(path, X_OK) >= 0;
 }
 
 static void run_child(const Command *command, int output)

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "data/scrub.h"
 #include "directory.h"
 #include "util/fileio.h"
 
@@ -46,6 +47,23 @@ static void check_perl(const char *program, int fd, const char *wanted)
 
         if (r < 0 || !streq(text, wanted))
                 TEST_FAIL("%s: %s: \"%s\", not \"%s\"", program, c.error.message ?: "-", text ?: "", wanted);
+        ctx_done(&c);
+}
+
+static void overwriting(void)
+{
+        _cleanup_close_ int fd = open("scrubbed", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        Ctx c = CTX;
+        char byte = 0;
+
+        if (!command_exists("scrub"))
+                SKIP("scrub is not installed");
+        CHECK_OK(ftruncate(fd, 100007));
+        if (scrub_file(&c, fd, 100007, "bsi") < 0)
+                TEST_FAIL("%s", c.error.message);
+        CHECK_EQ(lseek(fd, 0, SEEK_END), 100007);
+        CHECK_EQ(pread(fd, &byte, 1, 100006), 1);
+        CHECK_EQ(byte, 0x7f); /* the last pass */
         ctx_done(&c);
 }
 
@@ -284,6 +302,7 @@ static int forbid_namespaces(void)
 static void all(void)
 {
         RUN(image_of_owner);
+        RUN(overwriting);
         RUN(image_without_name);
         RUN(read_only_stays_so);
         RUN(no_network);
