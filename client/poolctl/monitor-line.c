@@ -15,9 +15,8 @@ static void print_shown(FILE *f, const char *before, const char *text)
 /* Of something new, people want to see what it is; JSON has the rest. */
 static bool is_told_of_new(const char *key)
 {
-        static const char *const keys[] = {
-                "Type", "Format", "Capacity", "State", "Operation", "CallerUID"
-        };
+        static const char *const keys[] = { "Type",      "Format",    "Capacity", "State",
+                                            "Operation", "CallerUID", "Kind" };
 
         FOREACH_ELEMENT (k, keys)
                 if (streq(*k, key))
@@ -44,7 +43,8 @@ static void print_data(json_object *data, bool new, FILE *f)
 void monitor_line_print(json_object *event, JsonMode mode, FILE *f)
 {
         uint64_t usec = json_get_u64(event, "TimeUSec"), job = json_get_u64(event, "Job");
-        const char *pool = json_get_string(event, "Pool"), *volume = json_get_string(event, "Volume");
+        const char *pool = json_get_string(event, "Pool"), *volume = json_get_string(event, "Volume"),
+                   *snapshot = json_get_string(event, "Snapshot");
         const char *what = json_get_string(event, "Event") ?: "";
         time_t seconds = (time_t)(usec / 1000000);
         char clock[16] = "";
@@ -63,6 +63,8 @@ void monitor_line_print(json_object *event, JsonMode mode, FILE *f)
                 print_shown(f, " ", pool);
         if (volume)
                 print_shown(f, "/", volume);
+        if (snapshot)
+                print_shown(f, "@", snapshot);
         print_data(json_object_object_get(event, "Data"), strstr(what, "-added") != NULL, f);
         fputc('\n', f);
 }

@@ -24,12 +24,29 @@ static int read_job_object(json_object *data, ObjectName *ret)
                                 ret);
 }
 
+/* What the path is: a job by its number, the others by their names. A new job tells what it works on. */
+static void add_names(json_object *o, const char *path, json_object *data)
+{
+        _cleanup_object_name_ ObjectName name = OBJECT_NAME_NULL;
+        _cleanup_free_ char *snapshot = NULL;
+        uint64_t job = 0;
+
+        if (object_path_to_job(path, &job) > 0)
+                json_object_object_add(o, "Job", json_object_new_uint64(job));
+        if (object_path_to_snapshot(path, &name.pool, &name.volume, &snapshot) <= 0 &&
+            object_name_from_path(path, &name) < 0 && read_job_object(data, &name) < 0)
+                return;
+        json_add_string(o, "Pool", name.pool);
+        if (name.volume)
+                json_add_string(o, "Volume", name.volume);
+        if (snapshot)
+                json_add_string(o, "Snapshot", snapshot);
+}
+
 /* `data` (may be NULL) is taken. */
 static void tell(Monitor *m, const char *event, const char *path, json_object *data)
 {
-        _cleanup_object_name_ ObjectName name = OBJECT_NAME_NULL;
         _cleanup_json_ json_object *o = json_object_new_object();
-        uint64_t job = 0;
         struct timespec ts;
 
         clock_gettime(CLOCK_REALTIME, &ts);
@@ -37,26 +54,23 @@ static void tell(Monitor *m, const char *event, const char *path, json_object *d
                 o, "TimeUSec",
                 json_object_new_uint64((uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000));
         json_add_string(o, "Event", event);
-        if (path && object_path_to_job(path, &job) > 0)
-                json_object_object_add(o, "Job", json_object_new_uint64(job));
-        if (path && (object_name_from_path(path, &name) >= 0 || read_job_object(data, &name) >= 0)) {
-                json_add_string(o, "Pool", name.pool);
-                if (name.volume)
-                        json_add_string(o, "Volume", name.volume);
-        }
+        if (path)
+                add_names(o, path, data);
         if (data)
                 json_object_object_add(o, "Data", data);
         monitor_line_print(o, m->p->json, stdout);
         fflush(stdout);
 }
 
-/* "pool", "volume", "job": which interface of ours a signal is about; NULL: none. */
+/* "pool", "volume", "snapshot", "job": which interface of ours a signal is about; NULL: none. */
 static const char *interface_kind(const char *interface)
 {
         if (streq(interface, POOL_INTERFACE))
                 return "pool";
         if (streq(interface, VOLUME_INTERFACE))
                 return "volume";
+        if (streq(interface, SNAPSHOT_INTERFACE))
+                return "snapshot";
         if (streq(interface, JOB_INTERFACE))
                 return "job";
         return NULL;

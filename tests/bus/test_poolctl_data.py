@@ -3,7 +3,9 @@
 
 import json
 import os
+import select
 import subprocess
+import time
 import xml.etree.ElementTree as ElementTree
 
 from bed import Case
@@ -270,6 +272,19 @@ class Snapshots(DataVerbs):
         self.poolctl("snapshot", "create", f"{self.name}/nothing", "s", status=ABSENT)
         self.poolctl("snapshot", "list", f"{self.name}/nothing", status=ABSENT)
 
+    def test_snapshots_in_the_news(self):
+        there = self.volume("v", "4M", "--format=qcow2")
+        with subprocess.Popen(self.command("monitor"), stdout=subprocess.PIPE, bufsize=0, env=PLAIN) as monitor:
+            seen = b""
+            time.sleep(0.5)  # the subscription has to stand
+            for verb, event in (("create", "added"), ("rm", "removed")):
+                self.poolctl("snapshot", verb, there, "s")
+                while f" snapshot-{event} {there}@s".encode() not in seen:
+                    self.assertTrue(select.select([monitor.stdout], [], [], 20)[0], seen)
+                    seen += monitor.stdout.read(4096)
+            monitor.terminate()
+            self.assertEqual(monitor.wait(20), 0)
+
 
 class Attach(DataVerbs):
     def test_words(self):
@@ -298,7 +313,9 @@ class Attach(DataVerbs):
     def test_nbd(self):
         there = self.volume("v", "4M", "--format=qcow2")
         self.bytes("nbd", there, "--", "qemu-io", "-c", "write -P 9 1M 1M", "{}")
-        qemu_io(f"{self.folder}/v", "read -P 9 1M 1M", format="qcow2", read_only=True)  # the server may be on its way out
+        # The server is on its way out, and has the image locked until then.
+        read = ["qemu-io", "-r", "-f", "qcow2", "-c", "read -P 9 1M 1M", f"{self.folder}/v"]
+        self.assertTrue(wait_until(lambda: subprocess.run(read, capture_output=True, check=False).returncode == 0, 20))
         info = json.loads(self.bytes("nbd", there, "--read-only", "--", "qemu-img", "info", "--output=json", "{}"))
         self.assertEqual(info["virtual-size"], 4 * MIB)
         self.bytes("nbd", there, "--read-only", "--", "sh", "-c", 'test -n "$POOLKEEPER_EXPORT" && test -S /dev/fd/3')
