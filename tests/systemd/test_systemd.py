@@ -11,6 +11,7 @@ import time
 import unittest
 
 from client import GIB, MIB, NAME, ROOT, Client, Gio, GLib, wait_until
+from nbd import Nbd
 
 UNIT = "poolkeeper.service"
 DROP_IN = f"/run/systemd/system/{UNIT}.d/test.conf"
@@ -208,6 +209,53 @@ class Systemd(unittest.TestCase):
         with open(cgroup, encoding="ascii") as file:
             names = [open(f"/proc/{pid.strip()}/comm", encoding="utf-8").read().strip() for pid in file]
         self.assertNotIn("qemu-img", names)
+
+    def endpoints(self):
+        lines = run("systemctl", "list-units", "--plain", "--no-legend", "poolkeeper-nbd-*.service").splitlines()
+        return [line.split()[0] for line in lines]
+
+    def test_endpoint_is_a_unit_of_its_own(self):
+        pool = self.make_pool()
+        pool.CreateVolume("v", 4 * MIB, format="qcow2", wait=True)
+        volume = self.client.volume("lab", "v")
+        begin = time.monotonic()
+        fd, export, _ = volume.OpenNBD({"read-only": False})
+        print(f"# OpenNBD: {(time.monotonic() - begin) * 1000:.0f} ms")
+        with Nbd(fd, export) as nbd:
+            nbd.write(MIB, b"a guest's" * 512)
+            (unit,) = self.endpoints()
+            self.assertEqual(run("systemctl", "show", "-P", "Slice", unit).strip(), "poolkeeper-nbd.slice")
+            self.assertIn("lab", run("systemctl", "show", "-P", "Description", unit))
+            with self.subTest("restart"):
+                run("systemctl", "restart", UNIT)
+                self.assertTrue(self.active(pool))
+                self.assertEqual(nbd.read(MIB, 9), b"a guest's")
+            with self.subTest("crash"):
+                pid = main_pid()
+                os.kill(pid, signal.SIGKILL)
+                self.assertTrue(wait_until(lambda: main_pid() not in (0, pid), 20))
+                self.assertEqual(nbd.read(MIB, 9), b"a guest's")
+            with self.subTest("stop"):
+                run("systemctl", "stop", UNIT)
+                nbd.write(0, b"still there")
+                nbd.flush()
+            self.assertEqual(self.endpoints(), [unit])
+        self.assertTrue(wait_until(lambda: not self.endpoints(), 20), "the unit is still there")
+        output = run("qemu-io", "-f", "qcow2", "-c", "read -v 0 16", "/srv/pools/lab/v")
+        self.assertIn("still.there", output)
+
+    def test_endpoint_ends_without_a_client(self):
+        pool = self.make_pool()
+        pool.CreateVolume("v", MIB, wait=True)
+        fd, _, _ = self.client.volume("lab", "v").OpenNBD()
+        self.assertEqual(len(self.endpoints()), 1)
+        os.close(fd)
+        self.assertTrue(wait_until(lambda: not self.endpoints(), 20), "the unit is still there")
+        with self.subTest("stopped by the administrator"):
+            fd, export, _ = self.client.volume("lab", "v").OpenNBD()
+            with Nbd(fd, export):
+                run("systemctl", "stop", "poolkeeper-nbd.slice")
+                self.assertEqual(self.endpoints(), [])
 
     def test_stop_is_quick(self):
         pool = self.make_pool()
