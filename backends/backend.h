@@ -199,6 +199,15 @@ typedef struct Command {
 int command_run(Ctx *c, const Command *command, char **ret_output);
 bool command_exists(const char *tool);
 
+/* A filter: its standard input is `from` and its standard output `to`, one of which is usually the end of a pipe that the
+ * worker serves meanwhile; nobody waits for it until command_finish(), which gives what command_run() would. What it has to
+ * say on stderr is little. *command stays until then, and its timeout begins then. */
+typedef struct CommandRun CommandRun;
+int command_start(Ctx *c, const Command *command, int from, int to, CommandRun **ret);
+int command_finish(CommandRun *run); /* frees it */
+void command_stop(CommandRun *run);  /* NULL is fine. Ends the tool, frees it */
+DEFINE_CLEANUP(CommandRun *, command_stop)
+
 /* Starts a sandboxed tool that serves one client and speaks first, as an NBD server does, and hands back a connection on
  * which it has spoken: what it was given could be opened. Of *command, argv, fds and output_size_max count. The tool runs in
  * a unit of its own, where systemd runs nothing in a session of its own; it ends with the client, not with the worker or the

@@ -39,9 +39,10 @@ typedef struct Stream {
         size_t line; /* where the line starts that has not been told */
 } Stream;
 
-typedef struct Run {
+struct CommandRun {
         Ctx *ctx;
         const Command *command;
+        int from, to; /* of a filter, borrowed: the tool's standard input and output; -EBADF: it is none */
         char *tool;
         pid_t pid;
         int pidfd, input;
@@ -51,7 +52,8 @@ typedef struct Run {
         bool timed_out, cancelled, unused; /* unused: its client has gone without a word */
         sigset_t mask;
         Sandbox sandbox;
-} Run;
+};
+typedef struct CommandRun Run;
 
 static int find_tool(const char *name, char **ret)
 {
@@ -221,10 +223,15 @@ static pid_t fork_with_pidfd(int *ret_pidfd)
 }
 
 /* The tool's standard input; a memfd needs nobody to feed it. */
-static int open_input(const Command *command)
+static int open_input(const Run *run)
 {
+        const Command *command = run->command;
         int fd;
 
+        if (run->from >= 0) {
+                fd = fcntl(run->from, F_DUPFD_CLOEXEC, 3);
+                return fd < 0 ? -errno : fd;
+        }
         if (!command->input) {
                 fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
                 return fd < 0 ? -errno : fd;
@@ -240,15 +247,19 @@ static int spawn(Run *run)
         _cleanup_close_ int output = -EBADF, errors = -EBADF;
         int pipes[2][2], r;
 
-        if (pipe2(pipes[0], O_CLOEXEC) < 0)
+        if (run->to >= 0)
+                output = fcntl(run->to, F_DUPFD_CLOEXEC, 3);
+        else if (pipe2(pipes[0], O_CLOEXEC) >= 0) {
+                run->output.fd = pipes[0][0];
+                output = pipes[0][1];
+        }
+        if (output < 0)
                 return -errno;
-        run->output.fd = pipes[0][0];
-        output = pipes[0][1];
         if (pipe2(pipes[1], O_CLOEXEC) < 0)
                 return -errno;
         run->errors.fd = pipes[1][0];
         errors = pipes[1][1];
-        run->input = open_input(run->command);
+        run->input = open_input(run);
         if (run->input < 0)
                 return run->input;
         r = run->command->sandbox ? sandbox_fork(&run->sandbox, &run->pidfd) : fork_with_pidfd(&run->pidfd);
@@ -260,7 +271,9 @@ static int spawn(Run *run)
         /* They, and their locks, are to end with the server. */
         for (size_t i = 0; run->command->server && i < run->command->n_fds; i++)
                 (void)close(run->command->fds[i].fd);
-        (void)fcntl(run->output.fd, F_SETFL, O_NONBLOCK);
+        if (run->output.fd >= 0)
+                (void)fcntl(run->output.fd, F_SETFL, O_NONBLOCK);
+        run->input = safe_close(run->input); /* so that the tool sees the end of a pipe */
         (void)fcntl(run->errors.fd, F_SETFL, O_NONBLOCK);
         return 0;
 }
@@ -484,11 +497,23 @@ static int prepare(Run *run)
         return r < 0 ? error_set_errno(e, r, "Cannot find %s", command->argv[0]) : 0;
 }
 
-int command_run(Ctx *c, const Command *command, char **ret_output)
+/* It is let in only while something waits. */
+static void block_terminate(sigset_t *ret_before)
 {
-        _cleanup_(run_done) Run run = {
+        sigset_t terminate;
+
+        sigemptyset(&terminate);
+        sigaddset(&terminate, SIGTERM);
+        (void)sigprocmask(SIG_BLOCK, &terminate, ret_before);
+}
+
+static void run_init(Run *run, Ctx *c, const Command *command)
+{
+        *run = (Run){
                 .ctx = c,
                 .command = command,
+                .from = -EBADF,
+                .to = -EBADF,
                 .pidfd = -EBADF,
                 .input = -EBADF,
                 .reserve = command->server ? command->server->reserve : -EBADF,
@@ -496,27 +521,46 @@ int command_run(Ctx *c, const Command *command, char **ret_output)
                 .errors = { .fd = -EBADF, .limit = ERRORS_MAX },
                 .sandbox = { .ready = { -EBADF, -EBADF } },
         };
-        sigset_t terminate;
+        block_terminate(&run->mask);
+}
+
+static int run_start(Run *run)
+{
         int r;
 
-        sigemptyset(&terminate);
-        sigaddset(&terminate, SIGTERM);
-        (void)sigprocmask(SIG_BLOCK, &terminate, &run.mask); /* let in only while waiting */
-        r = ctx_check_cancelled(c);
+        r = ctx_check_cancelled(run->ctx);
         if (r >= 0)
-                r = prepare(&run);
+                r = prepare(run);
         if (r < 0)
                 return r;
-        run.deadline_usec = command->server ? UINT64_MAX
-                                            : now_usec(CLOCK_MONOTONIC) +
-                                                      (command->timeout_sec ?: TIMEOUT_SEC) * 1000000ULL;
-        r = spawn(&run);
-        if (r >= 0)
-                r = attend(&run);
+        r = spawn(run);
+        return r < 0 ? error_set_errno(&run->ctx->error, r, "Cannot run %s", run->command->argv[0]) : 0;
+}
+
+static int run_end(Run *run)
+{
+        int r;
+
+        run->deadline_usec = run->command->server
+                                     ? UINT64_MAX
+                                     : now_usec(CLOCK_MONOTONIC) +
+                                               (run->command->timeout_sec ?: TIMEOUT_SEC) * 1000000ULL;
+        r = attend(run);
         if (r < 0)
-                return error_set_errno(&c->error, r, "Cannot run %s", command->argv[0]);
-        tell_lines(&run, true);
-        r = reap(&run);
+                return error_set_errno(&run->ctx->error, r, "Cannot run %s", run->command->argv[0]);
+        tell_lines(run, true);
+        return reap(run);
+}
+
+int command_run(Ctx *c, const Command *command, char **ret_output)
+{
+        _cleanup_(run_done) Run run;
+        int r;
+
+        run_init(&run, c, command);
+        r = run_start(&run);
+        if (r >= 0)
+                r = run_end(&run);
         if (r < 0)
                 return r;
         if (ret_output) {
@@ -525,4 +569,45 @@ int command_run(Ctx *c, const Command *command, char **ret_output)
                 *ret_output = TAKE_PTR(run.output.text);
         }
         return 0;
+}
+
+/* ---- filters ---- */
+
+int command_start(Ctx *c, const Command *command, int from, int to, CommandRun **ret)
+{
+        CommandRun *run = malloc(sizeof(*run));
+        int r;
+
+        if (!run)
+                return error_set(&c->error, ERROR_NO_MEMORY, "out of memory");
+        run_init(run, c, command);
+        run->from = from;
+        run->to = to;
+        r = run_start(run);
+        if (r < 0) {
+                run_done(run);
+                free(run);
+                return r;
+        }
+        (void)sigprocmask(SIG_SETMASK, &run->mask, NULL);
+        *ret = run;
+        return 0;
+}
+
+int command_finish(CommandRun *run)
+{
+        int r;
+
+        block_terminate(&run->mask);
+        r = run_end(run);
+        command_stop(run);
+        return r;
+}
+
+void command_stop(CommandRun *run)
+{
+        if (!run)
+                return;
+        run_done(run);
+        free(run);
 }

@@ -2,6 +2,9 @@
 #include "fake-ctx.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "util/fileio.h"
@@ -219,4 +222,60 @@ int command_run(Ctx *c, const Command *command, char **ret_output)
         if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
                 return error_set(&c->error, ERROR_FAILED, "%s: %s", command->argv[0], n ? text : "failed");
         return 0;
+}
+
+struct CommandRun {
+        Ctx *ctx;
+        const Command *command;
+        pid_t pid;
+        int errors; /* a file */
+};
+
+static void run_filter(const Command *command, int from, int to, int errors)
+{
+        const struct rlimit limit = { command->output_size_max, command->output_size_max };
+
+        if (dup2(from, 0) < 0 || dup2(to, 1) < 0 || dup2(errors, 2) < 0)
+                _exit(127);
+        (void)signal(SIGPIPE, SIG_DFL);
+        (void)signal(SIGXFSZ, SIG_IGN); /* as in a PID namespace */
+        if (command->output_size_max > 0)
+                (void)setrlimit(RLIMIT_FSIZE, &limit);
+        execvp(command->argv[0], (char *const *)command->argv);
+        _exit(127);
+}
+
+int command_start(Ctx *c, const Command *command, int from, int to, CommandRun **ret)
+{
+        CommandRun *run = malloc(sizeof(*run));
+
+        if (!run)
+                abort();
+        c->n_commands++;
+        *run = (CommandRun){ .ctx = c, .command = command, .errors = memfd_create("errors", MFD_CLOEXEC) };
+        run->pid = fork();
+        if (run->pid == 0)
+                run_filter(command, from, to, run->errors);
+        *ret = run;
+        return 0;
+}
+
+int command_finish(CommandRun *run)
+{
+        char text[512] = "failed";
+        int status, r = 0;
+
+        if (waitpid(run->pid, &status, 0) != run->pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+                (void)pread(run->errors, text, sizeof(text) - 1, 0);
+                r = error_set(&run->ctx->error, ERROR_FAILED, "%s: %s", run->command->argv[0], text);
+        }
+        (void)close(run->errors);
+        free(run);
+        return r;
+}
+
+void command_stop(CommandRun *run)
+{
+        (void)kill(run->pid, SIGKILL);
+        (void)command_finish(run);
 }
