@@ -14,6 +14,7 @@
 #include "file/clone.h"
 #include "file/copy.h"
 #include "file/create.h"
+#include "file/exchange.h"
 #include "file/lend.h"
 #include "file/mark.h"
 #include "file/new.h"
@@ -184,9 +185,10 @@ const Backend poolkeeper_backend = {
         .name = "dir",
         .summary = "files in a directory",
         .features = FEATURE_BUILD | FEATURE_DELETE | FEATURE_CREATE | FEATURE_RESIZE | FEATURE_SHRINK |
-                    FEATURE_CLONE | FEATURE_COPY | FEATURE_CONVERT | FEATURE_REBASE | FEATURE_RENAME |
-                    FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_TRANSFER | FEATURE_WATCH |
-                    FEATURE_USER_MODE | FEATURE_NBD | FEATURE_OPEN | FEATURE_ATTACHMENT | FEATURE_WIPE,
+                    FEATURE_CLONE | FEATURE_COPY | FEATURE_IMPORT | FEATURE_CONVERT | FEATURE_REBASE |
+                    FEATURE_RENAME | FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_TRANSFER |
+                    FEATURE_WATCH | FEATURE_USER_MODE | FEATURE_NBD | FEATURE_OPEN | FEATURE_ATTACHMENT |
+                    FEATURE_WIPE,
         .pool_options = pool_options,
         .n_pool_options = ELEMENTSOF(pool_options),
         .volume_options = file_volume_options,
@@ -204,6 +206,8 @@ const Backend poolkeeper_backend = {
         .volume_clone = file_clone,
         .volume_lend = file_lend,
         .volume_copy = file_copy,
+        .volume_import = file_import,
+        .volume_export = file_export,
         .volume_convert = file_convert,
         .volume_rebase = file_rebase,
         .volume_rename = file_rename,

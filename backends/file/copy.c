@@ -168,7 +168,9 @@ static int copy_bytes(Copy *s, uint64_t *ret_size)
         Ctx *c = s->root->ctx;
         off_t size = lseek(from, 0, SEEK_END);
         DataCopied copied;
+        Pace pace;
 
+        pace_init(&pace, s->what.bandwidth);
         if (size < 0)
                 return error_set_errno(ctx_error(c), errno, "Cannot tell the size of volume %s",
                                        s->source->name);
@@ -189,7 +191,8 @@ static int copy_bytes(Copy *s, uint64_t *ret_size)
                                    .to = s->new.fd,
                                    .from_name = s->source->name,
                                    .to_name = s->what.name,
-                                   .length = *ret_size },
+                                   .length = *ret_size,
+                                   .pace = s->what.bandwidth > 0 ? &pace : NULL },
                       &copied);
         return k < 0 ? k : ctx_result(c, "method", data_method_to_string(copied.method));
 }
