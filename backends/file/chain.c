@@ -82,7 +82,8 @@ int file_chain_find(const FileRoot *r, const char *name, const FileEntry *e, int
 
                 if (ch.n == IMAGE_CHAIN_MAX)
                         return error_set(ctx_error(r->ctx), ERROR_NOT_SUPPORTED,
-                                         "Image %s has more than %u backing files", name, IMAGE_CHAIN_MAX);
+                                         "Image %s stands on more than %u others; flatten one of them", name,
+                                         IMAGE_CHAIN_MAX - 1);
                 node->fd = -EBADF;
                 k = next_node(r, name, backing, format, &below, &node->fd, &node->format);
                 ch.n++;
@@ -98,6 +99,15 @@ int file_chain_find(const FileRoot *r, const char *name, const FileEntry *e, int
         *ret = ch;
         ch.n = 0;
         return 0;
+}
+
+int file_chain_check_top(Ctx *c, const char *name, size_t n)
+{
+        if (n < IMAGE_CHAIN_MAX)
+                return 0;
+        return error_set(ctx_error(c), ERROR_NOT_SUPPORTED,
+                         "Volume %s stands on %u others, so none can stand on it; flatten it first", name,
+                         IMAGE_CHAIN_MAX - 1);
 }
 
 /* Headers are read once more, where they are used: what lies between may be another pool's worker. */

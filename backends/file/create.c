@@ -6,6 +6,7 @@
 
 #include "data/qemu-img.h"
 #include "file/new.h"
+#include "file/volume.h"
 #include "util/fileio.h"
 #include "util/names.h"
 
@@ -147,6 +148,14 @@ int file_mark_base(const FileRoot *r, const char *raw, const FileEntry *e)
         return file_mark_write(r, e->fd, raw, &mark);
 }
 
+static int check_chain(const FileRoot *r, const char *path, const FileEntry *e)
+{
+        _cleanup_chain_ FileChain chain = { .n = 0 };
+        int k = file_chain_find(r, path, e, e->fd, &chain);
+
+        return k < 0 ? k : file_chain_check_top(r->ctx, path, chain.n);
+}
+
 static int find_backing(const FileRoot *r, const char *name, const Bag *options, bool mark, Backing *ret)
 {
         const char *path = bag_get_string(options, "backing.path"),
@@ -155,6 +164,7 @@ static int find_backing(const FileRoot *r, const char *name, const Bag *options,
         _cleanup_entry_ FileEntry e = FILE_ENTRY_NULL;
         _cleanup_free_ char *raw = NULL;
         Error *error = ctx_error(r->ctx);
+        int k;
 
         if (!path)
                 return 0;
@@ -182,7 +192,8 @@ static int find_backing(const FileRoot *r, const char *name, const Bag *options,
         ret->capacity = ret->format == e.info.format ? e.info.capacity : e.image.capacity;
         if (file_backing_path(path, &ret->path) < 0)
                 return error_set(error, ERROR_NO_MEMORY, "Out of memory");
-        return mark ? file_mark_base(r, raw, &e) : 0;
+        k = check_chain(r, path, &e);
+        return k < 0 || !mark ? k : file_mark_base(r, raw, &e);
 }
 
 static const char *image_preallocation(ImageFormat f, uint64_t capacity, const Bag *options)

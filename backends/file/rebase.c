@@ -78,6 +78,8 @@ static int base_open(const FileSwap *s, const char *name, Base *b)
                 k = base_check(s, name, b);
         if (k >= 0)
                 k = file_chain_open(r, name, &b->entry, b->entry.fd, &b->chain);
+        if (k >= 0)
+                k = file_chain_check_top(r->ctx, name, b->chain.n);
         for (size_t i = 0; i < b->chain.n && k >= 0; i++)
                 if (same_file(b->chain.nodes + i, &s->entry.st))
                         k = error_set(ctx_error(r->ctx), ERROR_INVALID_ARGS,

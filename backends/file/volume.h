@@ -33,6 +33,8 @@ int file_chain_find(const FileRoot *r, const char *name, const FileEntry *e, int
 /* The same, for a tool that is to read it: NotSupported when a part is encrypted, Corrupt when it is not what it counts as. */
 int file_chain_open(const FileRoot *r, const char *name, const FileEntry *e, int fd, FileChain *ret);
 int file_chain_check(Ctx *c, const char *name, const ImageNode *nodes, size_t n);
+/* NotSupported when an image on top of these would be one that cannot be opened any more. */
+int file_chain_check_top(Ctx *c, const char *name, size_t n);
 void file_chain_done(FileChain *ch); /* closes all but the first */
 #define _cleanup_chain_ _cleanup_(file_chain_done)
 
