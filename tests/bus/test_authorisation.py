@@ -274,6 +274,21 @@ class ExampleRules(SystemCase):
         vmuser.volume("lab", "a").Delete(wait=True)
         self.assertEqual([row[0] for row in self.lab.ListVolumes()[0]], ["root-s"])
 
+    def test_use_one_s_own(self):
+        self.mine.CreateVolume("a", MIB, wait=True)
+        self.lab.CreateVolume("root-s", MIB, wait=True)
+        vmuser = self.user("vmuser")
+        for read_only in ("no", "yes"):
+            fd, _, is_read_only, _ = vmuser.volume("lab", "a").Open({"read-only": read_only})
+            os.close(fd)
+            self.assertEqual(is_read_only, read_only == "yes")
+            self.assertRaisesError(AUTH_ERRORS, vmuser.volume("lab", "root-s").Open, {"read-only": read_only})
+            self.assertRaisesError(AUTH_ERRORS, self.user("vmuser2").volume("lab", "a").Open, {"read-only": read_only})
+        fd, _, _, source = vmuser.pool("lab").OpenVolume("b", create="new", size=MIB)
+        os.close(fd)
+        self.assertEqual(source["volume"], "b")
+        self.assertEqual(self.client.volume("lab", "b")["Creator"], USERS["vmuser"])
+
     def test_not_in_another_pool(self):
         self.make_pool("other")
         self.assertRaisesError(AUTH_ERRORS, self.user("vmuser").pool("other").CreateVolume, "a", MIB, wait=True)
