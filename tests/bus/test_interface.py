@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The interface as a client meets it: introspection, properties, errors of words that make no sense."""
 
+import os
 import xml.etree.ElementTree as ElementTree
 
 from bed import Case
@@ -103,6 +104,8 @@ class Words(Case):
         manager = self.client.manager
         definition = {"target.path": self.directory("never")}
         source = volume.path
+        data = os.open("/dev/null", os.O_RDWR)
+        self.addCleanup(os.close, data)
         calls = {
             "DefinePool": lambda o: manager.DefinePool("never", "dir", definition, o),
             "DefinePoolXML": lambda o: manager.DefinePoolXML("<pool type='dir'/>", o),
@@ -127,6 +130,9 @@ class Words(Case):
             "CreateVolume": lambda o: pool.CreateVolume("never", MIB, o),
             "CreateVolumeXML": lambda o: pool.CreateVolumeXML("<volume/>", o),
             "CloneVolume": lambda o: pool.CloneVolume("never", source, o),
+            "ImportVolume": lambda o: pool.ImportVolume("never", data, o),
+            "ConvertVolumes": lambda o: pool.ConvertVolumes("qcow2", o),
+            "OpenVolume": lambda o: pool.OpenVolume("v", o),
             "ListVolumes": pool.ListVolumes,
             "Volume.Resize": lambda o: volume.Resize(2 * MIB, o),
             "Volume.SetFormat": lambda o: volume.SetFormat("raw", o),
@@ -135,6 +141,19 @@ class Words(Case):
             "Volume.GetXML": volume.GetXML,
             "Volume.GetInfo": volume.GetInfo,
             "Volume.CheckAccess": lambda o: volume.CheckAccess(0, o),
+            "Volume.Open": volume.Open,
+            "Volume.OpenNBD": volume.OpenNBD,
+            "Volume.Upload": lambda o: volume.Upload(data, o),
+            "Volume.Download": lambda o: volume.Download(data, o),
+            "Volume.Export": lambda o: volume.Export(data, o),
+            "Volume.Rename": lambda o: volume.Rename("never", o),
+            "Volume.Move": lambda o: volume.Move(pool.path, o),
+            "Volume.Convert": lambda o: volume.Convert("qcow2", o),
+            "Volume.Flatten": volume.Flatten,
+            "Volume.Rebase": lambda o: volume.Rebase(source, o),
+            "Volume.Wipe": lambda o: volume.Wipe("zero", o),
+            "Volume.CreateSnapshot": lambda o: volume.CreateSnapshot("never", o),
+            "Volume.GetAttachment": lambda o: volume.GetAttachment("qemu-blockdev", o),
         }
         for method, call in calls.items():
             with self.subTest(method=method):
@@ -142,6 +161,66 @@ class Words(Case):
                 self.assertIn("no-such-option", error.message)
         self.assertNotIn("never", [p[1] for p in manager.ListPools()])
         self.assertEqual([v[0] for v in pool.ListVolumes()[0]], ["v"])
+
+    def test_words_of_moving_data(self):
+        pool = self.make_pool()
+        name = pool["Name"]
+        for volume in ("v", "base"):
+            pool.CreateVolume(volume, MIB, wait=True)
+        volume = self.client.volume(name, "v")
+        data = os.open("/dev/null", os.O_RDWR)
+        self.addCleanup(os.close, data)
+        for title, call, arguments, words in (
+            ("neither format nor consent", pool.ImportVolume, ("never", data), {}),
+            ("format", pool.ImportVolume, ("never", data), {"source-format": "nonsense"}),
+            ("compression", pool.ImportVolume, ("never", data), {"source-format": "raw", "compression": "rar"}),
+            ("compression", volume.Export, (data,), {"compression": "xz"}),
+            ("format", volume.Export, (data,), {"format": u32(3)}),
+            ("hash", volume.Upload, (data,), {"sha256": "abc"}),
+            ("read-only", volume.Open, (), {"read-only": "perhaps"}),
+            ("kind", volume.Open, (), {"kind": "pipe"}),
+            ("boolean", volume.OpenNBD, (), {"read-only": "yes"}),
+            ("algorithm", volume.Wipe, ("softly",), {}),
+            ("no pool", volume.Move, (volume.path,), {}),
+            ("no volume", volume.Rebase, (pool.path,), {}),
+            ("no volume", pool.CloneVolume, ("never", pool.path), {}),
+            ("kind", volume.GetAttachment, ("vhs",), {}),
+            ("mode", pool.OpenVolume, ("v",), {"create": "sometimes"}),
+            ("nothing to make", pool.OpenVolume, ("v",), {"size": MIB}),
+        ):
+            with self.subTest(title=title, method=call.name):
+                error = self.assertRaisesError("InvalidArgs", call, *arguments, words)
+                self.assertTrue(error.message)
+        self.assertRaisesError("NoSuchPool", volume.Move, pool_path("none"))
+        self.assertRaisesError("NoSuchVolume", pool.CloneVolume, "never", volume_path(name, "none"))
+        self.assertEqual([v[0] for v in pool.ListVolumes()[0]], ["base", "v"])
+
+    def test_descriptors_that_are_refused(self):
+        pool = self.make_pool()
+        pool.CreateVolume("v", MIB, wait=True)
+        volume = self.client.volume(pool["Name"], "v")
+        scratch = os.path.join(self.scratch, "data")
+        for title, path, flags in (
+            ("device", "/dev/null", os.O_RDWR),
+            ("directory", "/", os.O_RDONLY),
+            ("proc", "/proc/self/status", os.O_RDONLY),
+            ("path only", scratch, os.O_PATH | os.O_CREAT),
+            ("other access", scratch, os.O_RDONLY | os.O_CREAT),
+        ):
+            if flags & os.O_CREAT:
+                open(scratch, "wb").close()
+            data = os.open(path, flags & ~os.O_CREAT)
+            self.addCleanup(os.close, data)
+            for call, arguments in (
+                (volume.Upload, (data,)),
+                (volume.Download, (data,)),
+                (volume.Export, (data,)),
+            ):
+                if title == "other access" and call.name == "Upload":
+                    continue  # that one reads
+                with self.subTest(title=title, method=call.name):
+                    error = self.assertRaisesError("InvalidArgs", call, *arguments, wait=True)
+                    self.assertTrue(error.message)
 
     def test_objects_that_are_not_there(self):
         manager = self.client.manager
