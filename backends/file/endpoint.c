@@ -105,9 +105,10 @@ static int serve(Served *s, Bag *result)
                 .fds = s->fds,
                 .n_fds = s->n_fds,
                 .read_only = s->read_only,
-                /* Tables of the smallest clusters take a 50th. */
+                /* Snapshots may hold all that is there: then every cluster is written anew once, and the tables of the
+                 * smallest take a 50th. */
                 .size_max = !s->read_only && capacity < UINT64_MAX / 4
-                                    ? capacity + capacity / 16 + (64u << 20)
+                                    ? s->entry.st.stx_size + capacity + capacity / 16 + (64u << 20)
                                     : 0,
         };
         _cleanup_close_ int fd = -EBADF;
