@@ -4,6 +4,7 @@
 import json
 import os
 import select
+import signal
 import subprocess
 import time
 import xml.etree.ElementTree as ElementTree
@@ -128,24 +129,25 @@ class Transfer(DataVerbs):
 
     def test_interrupt(self):
         """Ctrl-C ends the job, on a terminal and off it."""
-        self.file("in", 4 * MIB)
-        there = self.volume("v")
-        for words in (("upload", there, self.path("in"), "--atomic"), ("download", there, self.path("out"))):
-            with self.subTest(words[0]):
-                slowly = (*words, "--bandwidth=100K")
-                status, output = self.terminal(*slowly, interrupt=f"volume-{words[0]} {there}")
-                self.assertEqual(status, FAILED, output)
-                self.assertIn("cancelled", output)
-                with subprocess.Popen(self.command(*slowly), stderr=subprocess.PIPE, text=True, env=PLAIN) as process:
-                    running = wait_until(lambda: [j for j in self.json("jobs") if j["State"] == "running" and j["BytesDone"]], 20)
-                    self.assertTrue(running)
-                    self.assertRegex(self.poolctl("jobs"), r"(?m)^JOB .* RATE +LEFT ")
-                    process.send_signal(2)
-                    self.assertEqual(process.wait(20), FAILED)
-                    self.assertIn("cancelled", process.stderr.read())
-                self.assertEqual(self.json("jobs"), [])
-        self.assertEqual(os.listdir(self.files), ["in"])
+        source, there = self.file("in", 4 * MIB), self.volume("v")
+        self.interrupt("upload", there, source, "--atomic")
         self.assertEqual(read_file(f"{self.folder}/v"), bytes(4 * MIB))
+        self.poolctl("upload", there, source)
+        self.interrupt("download", there, self.path("out"))
+        self.assertEqual(os.listdir(self.files), ["in"])
+
+    def interrupt(self, *words):
+        slowly = (*words, "--bandwidth=100K")
+        status, output = self.terminal(*slowly, interrupt=f"volume-{words[0]} {words[1]}")
+        self.assertEqual(status, FAILED, output)
+        self.assertIn("cancelled", output)
+        with subprocess.Popen(self.command(*slowly), stderr=subprocess.PIPE, text=True, env=PLAIN) as process:
+            self.assertTrue(wait_until(lambda: [j for j in self.json("jobs") if j["BytesDone"]], 20))
+            self.assertRegex(self.poolctl("jobs"), r"(?m)^ *JOB .* RATE +LEFT ")
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(20), FAILED)
+            self.assertIn("cancelled", process.stderr.read())
+        self.assertEqual(self.json("jobs"), [])
 
 
 class Images(DataVerbs):
