@@ -301,11 +301,11 @@ class Attach(DataVerbs):
 
     def test_open(self):
         there = self.volume("v", "1M")
-        self.bytes("open", there, "--", "sh", "-c", "printf data >&3; printf more >{}; test $POOLKEEPER_FD = 3")
-        self.assertEqual(read_file(f"{self.folder}/v")[:4], b"more")
+        self.bytes("open", there, "--", "sh", "-ec", "printf 'some data' >&3; printf more 1<>{}; test $POOLKEEPER_FD = 3")
+        self.assertEqual(read_file(f"{self.folder}/v"), b"more data" + bytes(MIB - 9))
         self.assertEqual(self.bytes("open", there, "--read-only", "--", "head", "-c4", "{}")[:4], b"more")
         self.assertEqual(self.bytes("open", there, "--read-only", "--", "sh", "-c", "head -c4 <&3"), b"more")
-        self.bytes("open", there, "--read-only", "--", "sh", "-c", "printf x >&3", status=1)
+        self.bytes("open", there, "--read-only", "--", "sh", "-ec", "printf x >&3", status=1)
         self.bytes("open", there, "--", "sh", "-c", "exit 42", status=42)
         self.bytes("open", there, "--", "/nonexistent", status=127)
         self.assertRegex(self.said, r"\Apoolctl: cannot run /nonexistent: .+\n\Z")
