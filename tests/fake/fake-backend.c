@@ -15,7 +15,10 @@
  *   endless  tells of ever more volumes           pipe     (watch) gives a pipe to watch
  *   many     tells of 100,000 volumes, all but    none     (refresh) tells of none
  *            the first backed by the first
- * A file that begins with "backing:PATH" and a line end is a volume with that backing file. */
+ *   late     (remove) does it, then crashes
+ * A file may tell several, one in a line.
+ * A file that begins with "backing:PATH" and a line end is a volume with that backing file, one that begins with "QFI" has
+ * format qcow2. Snapshots are the word of snapshot-list.h in the file ".NAME". */
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -26,6 +29,7 @@
 
 #include "util/fileio.h"
 #include "util/protocol.h"
+#include "util/snapshot-list.h"
 #include "worker/ctx-internal.h"
 
 static const char *target(Ctx *c)
@@ -47,20 +51,20 @@ static char *fault_of(Ctx *c, const char *operation, const char *name)
         const char *option = bag_get_string(ctx_options(c), "fault");
         const char *file = bag_get_string(ctx_options(c), "fault-file");
         _cleanup_free_ char *text = NULL;
-        char *save, *kind, *at, *volume;
+        char *lines, *line, *save, *kind, *at, *volume;
 
         if (file)
                 (void)read_file_at(AT_FDCWD, file, 1024, &text, NULL);
         else if (option)
                 text = strdup(option);
-        if (!text)
-                return NULL;
-        kind = strtok_r(text, " \n", &save);
-        at = strtok_r(NULL, " \n", &save);
-        volume = strtok_r(NULL, " \n", &save);
-        if (!at || !streq(at, operation) || (volume && !streq_ptr(volume, name)))
-                return NULL;
-        return strdup(kind);
+        for (line = text ? strtok_r(text, "\n", &lines) : NULL; line; line = strtok_r(NULL, "\n", &lines)) {
+                kind = strtok_r(line, " ", &save);
+                at = strtok_r(NULL, " ", &save);
+                volume = strtok_r(NULL, " ", &save);
+                if (kind && at && streq(at, operation) && (!volume || streq_ptr(volume, name)))
+                        return strdup(kind);
+        }
+        return NULL;
 }
 
 static int tell_lies(Ctx *c)
@@ -180,7 +184,7 @@ static int do_fault(Ctx *c, const char *operation, const char *name)
                 return tell_numbered(c, UINT_MAX, NULL);
         if (streq(fault, "many"))
                 return tell_numbered(c, 100000, "n-0000000000");
-        if (streq(fault, "pipe"))
+        if (streq(fault, "pipe") || streq(fault, "late"))
                 return 0;
         r = ctx_need_job(c); /* all others */
         if (r < 0)
@@ -225,9 +229,36 @@ static char *read_backing(int directory, const char *name)
         return path ? strndup(path, strcspn(path, "\n")) : NULL;
 }
 
+static ImageFormat read_format(int directory, const char *name)
+{
+        _cleanup_close_ int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        char magic[3];
+
+        return pread(fd, magic, sizeof(magic), 0) == sizeof(magic) && memcmp(magic, "QFI", 3) == 0
+                       ? FORMAT_QCOW2
+                       : FORMAT_RAW;
+}
+
+static char *snapshots_path(Ctx *c, const char *name)
+{
+        char *path;
+
+        return asprintf(&path, "%s/.%s", target(c), name) < 0 ? NULL : path;
+}
+
+static char *read_snapshots(Ctx *c, const char *name)
+{
+        _cleanup_free_ char *path = snapshots_path(c, name);
+        char *text = NULL;
+
+        (void)read_file_at(AT_FDCWD, path, 4096, &text, NULL);
+        return text;
+}
+
 static int tell_volume(Ctx *c, int directory, const char *name)
 {
-        _cleanup_free_ char *backing = NULL;
+        _cleanup_free_ char *backing = NULL, *snapshots = read_snapshots(c, name);
+        ImageFormat format = read_format(directory, name);
         struct stat st;
         VolumeInfo v;
 
@@ -238,8 +269,9 @@ static int tell_volume(Ctx *c, int directory, const char *name)
         v = (VolumeInfo){ .name = name,
                           .backing = backing,
                           .type = VOLUME_FILE,
-                          .format = FORMAT_RAW,
-                          .detected = FORMAT_RAW,
+                          .format = format,
+                          .detected = format,
+                          .snapshots = snapshots,
                           .capacity = (uint64_t)st.st_size,
                           .allocation = (uint64_t)st.st_blocks * 512,
                           .physical = (uint64_t)st.st_size,
@@ -375,6 +407,13 @@ static int fake_resize(Ctx *c, const char *name, uint64_t capacity, bool shrink,
         return r < 0 ? r : tell_volume(c, directory, name);
 }
 
+static bool is_late(Ctx *c, const char *name)
+{
+        _cleanup_free_ char *fault = fault_of(c, "remove", name);
+
+        return fault && streq(fault, "late");
+}
+
 static int fake_remove(Ctx *c, const char *name, char *const *dependents)
 {
         _cleanup_close_ int directory = -EBADF;
@@ -397,8 +436,150 @@ static int fake_remove(Ctx *c, const char *name, char *const *dependents)
                 return errno == ENOENT
                                ? error_set(ctx_error(c), ERROR_NO_SUCH_VOLUME, "There is no volume %s", name)
                                : -errno;
+        if (is_late(c, name))
+                abort();
         r = ctx_sync_later(c, directory);
         return r < 0 ? r : ctx_vanished(c, name);
+}
+
+static int fake_lend(Ctx *c, const char *name, const Bag *options, VolumeSource *ret)
+{
+        _cleanup_close_ int directory = -EBADF, fd = -EBADF;
+        struct stat st;
+        int r = do_fault(c, "lend", name);
+
+        if (r < 0)
+                return r;
+        directory = open_target(c);
+        fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0 || !(ret->name = strdup(name)))
+                return error_set_errno(ctx_error(c), errno, "Cannot open %s", name);
+        ret->capacity = ret->allocation = (uint64_t)st.st_size;
+        ret->nodes[0] = (ImageNode){ .fd = TAKE_FD(fd), .format = read_format(directory, name) };
+        ret->n = 1;
+        return 0;
+}
+
+/* All that `from` has, from its beginning, into a new file. */
+static int fill_new(Ctx *c, int directory, const char *name, int from, uint64_t size)
+{
+        _cleanup_close_ int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        char buffer[4096];
+        ssize_t n = 0;
+        off_t at = 0;
+
+        if (fd < 0)
+                return error_set(ctx_error(c), ERROR_VOLUME_EXISTS, "Volume %s is there already", name);
+        while ((n = pread(from, buffer, sizeof(buffer), at)) > 0 && pwrite(fd, buffer, (size_t)n, at) == n)
+                at += n;
+        if (n != 0 || (size != UINT64_MAX && ftruncate(fd, (off_t)size) < 0))
+                return error_set_errno(ctx_error(c), errno, "Cannot write %s", name);
+        return tell_volume(c, directory, name);
+}
+
+static int fake_copy(Ctx *c, const char *name, const VolumeSource *source, uint64_t capacity,
+                     const Bag *transfer, const Bag *options, uid_t creator)
+{
+        _cleanup_close_ int directory = -EBADF;
+        int r = do_fault(c, "copy", name);
+
+        if (r < 0)
+                return r;
+        directory = open_target(c);
+        return directory < 0 ? directory : fill_new(c, directory, name, source->nodes[0].fd, capacity);
+}
+
+static int fake_import(Ctx *c, const char *name, int fd, const Bag *transfer, const Bag *options,
+                       uid_t creator)
+{
+        _cleanup_close_ int directory = -EBADF;
+        int r = do_fault(c, "import", name);
+
+        if (r < 0)
+                return r;
+        directory = open_target(c);
+        return directory < 0 ? directory : fill_new(c, directory, name, fd, UINT64_MAX);
+}
+
+/* The others do nothing but tell of the volume; `operation` is what faults name. */
+static int touch(Ctx *c, const char *operation, const char *name)
+{
+        _cleanup_close_ int directory = -EBADF;
+        int r = do_fault(c, operation, name);
+
+        if (r < 0)
+                return r;
+        directory = open_target(c);
+        return directory < 0 ? directory : tell_volume(c, directory, name);
+}
+
+static int fake_upload(Ctx *c, const char *name, int fd, const Bag *options)
+{
+        return touch(c, "upload", name);
+}
+
+static int fake_download(Ctx *c, const char *name, int fd, const Bag *options)
+{
+        return touch(c, "download", name);
+}
+
+static int fake_export(Ctx *c, const char *name, int fd, const Bag *options)
+{
+        return touch(c, "export", name);
+}
+
+static int fake_rename(Ctx *c, const char *name, const char *new_name)
+{
+        _cleanup_close_ int directory = -EBADF;
+        int r = do_fault(c, "rename", name);
+
+        if (r < 0)
+                return r;
+        directory = open_target(c);
+        if (renameat2(directory, name, directory, new_name, RENAME_NOREPLACE) < 0)
+                return error_set_errno(ctx_error(c), errno, "Cannot rename %s", name);
+        r = ctx_vanished(c, name);
+        return r < 0 ? r : tell_volume(c, directory, new_name);
+}
+
+static int fake_convert(Ctx *c, const char *name, ImageFormat format, const Bag *options)
+{
+        _cleanup_close_ int directory = -EBADF, fd = -EBADF;
+        int r = do_fault(c, "convert", name);
+
+        if (r < 0)
+                return r;
+        directory = open_target(c);
+        fd = openat(directory, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (pwrite(fd, format == FORMAT_QCOW2 ? "QFI" : "raw", 3, 0) != 3)
+                return error_set_errno(ctx_error(c), errno, "Cannot write %s", name);
+        return tell_volume(c, directory, name);
+}
+
+static int fake_rebase(Ctx *c, const char *name, const char *backing, const Bag *options)
+{
+        return touch(c, "rebase", name);
+}
+
+static int fake_wipe(Ctx *c, const char *name, const char *algorithm, const Bag *options)
+{
+        return touch(c, "wipe", name);
+}
+
+static int fake_snapshot(Ctx *c, const char *name, SnapshotAction action, const char *snapshot,
+                         const Bag *options)
+{
+        _cleanup_free_ char *path = snapshots_path(c, name), *list = read_snapshots(c, name);
+        _cleanup_fclose_ FILE *f = NULL;
+
+        if (action == SNAPSHOT_CREATE) {
+                f = fopen(path, "we");
+                if (!f || snapshot_list_add(&list, SNAPSHOT_FILE, 1, 4096, snapshot) < 0 ||
+                    fputs(list, f) < 0 || fflush(f) != 0)
+                        return error_set_errno(ctx_error(c), errno, "Cannot write %s", path);
+        } else if (action == SNAPSHOT_DELETE)
+                (void)unlink(path);
+        return touch(c, "snapshot", name);
 }
 
 static int fake_stat(Ctx *c, const char *name)
@@ -484,13 +665,15 @@ const Backend poolkeeper_backend = {
         .name = "fake",
         .summary = "a pool type for tests that fails as it is told",
         .features = FEATURE_BUILD | FEATURE_DELETE | FEATURE_CREATE | FEATURE_RESIZE | FEATURE_SHRINK |
-                    FEATURE_CLONE | FEATURE_VOLUME_DELETE | FEATURE_WATCH | FEATURE_USER_MODE,
+                    FEATURE_CLONE | FEATURE_VOLUME_DELETE | FEATURE_WATCH | FEATURE_USER_MODE |
+                    FEATURE_TRANSFER | FEATURE_IMPORT | FEATURE_COPY | FEATURE_RENAME | FEATURE_CONVERT |
+                    FEATURE_REBASE | FEATURE_WIPE | FEATURE_SNAPSHOT,
         .pool_options = pool_options,
         .n_pool_options = ELEMENTSOF(pool_options),
         .volume_options = volume_options,
         .n_volume_options = ELEMENTSOF(volume_options),
-        .formats = (const ImageFormat[]){ FORMAT_RAW, FORMAT_NONE },
-        .create_formats = (const ImageFormat[]){ FORMAT_RAW, FORMAT_NONE },
+        .formats = (const ImageFormat[]){ FORMAT_RAW, FORMAT_QCOW2, FORMAT_NONE },
+        .create_formats = (const ImageFormat[]){ FORMAT_RAW, FORMAT_QCOW2, FORMAT_NONE },
         .capabilities = (const int[]){ 1 /* CAP_DAC_OVERRIDE */, -1 },
         .available = fake_available,
         .build = fake_build,
@@ -504,6 +687,17 @@ const Backend poolkeeper_backend = {
         .volume_resize = fake_resize,
         .volume_delete = fake_remove,
         .volume_stat = fake_stat,
+        .volume_lend = fake_lend,
+        .volume_copy = fake_copy,
+        .volume_upload = fake_upload,
+        .volume_download = fake_download,
+        .volume_import = fake_import,
+        .volume_export = fake_export,
+        .volume_rename = fake_rename,
+        .volume_convert = fake_convert,
+        .volume_rebase = fake_rebase,
+        .volume_wipe = fake_wipe,
+        .volume_snapshot = fake_snapshot,
         .space = fake_space,
         .undo = fake_undo,
 };

@@ -20,7 +20,7 @@ static void description(void)
         CHECK_STREQ(b->summary, "a pool type for tests that fails as it is told");
         CHECK(backend_has_feature(b, "create") && backend_has_feature(b, "volume-delete"));
         CHECK(!backend_has_feature(b, "discover"));
-        CHECK(strv_contains(b->create_formats, "raw") && !strv_contains(b->create_formats, "qcow2"));
+        CHECK(strv_contains(b->create_formats, "raw") && !strv_contains(b->create_formats, "qed"));
         CHECK(option_find(&b->pool_options, "fault-file"));
         CHECK(option_find(&b->pool_options, "reserved")); /* one of those that all have */
         CHECK(option_find(&b->pool_options, "target.path")->flags & OPTION_REQUIRED);

@@ -116,7 +116,7 @@ static void names_and_sizes(void)
         refused(create, "backing.path", "nobody", ERROR_NO_SUCH_VOLUME);
         refused(create, "backing.path", "/etc/shadow", ERROR_NO_SUCH_VOLUME);
         create.capacity = 1;
-        refused(create, "format", "qcow2", ERROR_NOT_SUPPORTED);
+        refused(create, "format", "vmdk", ERROR_NOT_SUPPORTED);
         refused(create, "format", "none", ERROR_INVALID_ARGS);
 
         resize.capacity = UINT64_MAX;
