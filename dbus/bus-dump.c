@@ -56,6 +56,8 @@ static int append_volume(JsonLine *j, const Volume *v)
                 json_line_bool(j, "Encrypted", true);
         if (v->flags & VOLUME_INCOMPLETE)
                 json_line_bool(j, "Incomplete", true);
+        if (v->flags & VOLUME_CORRUPT)
+                json_line_bool(j, "Corrupt", true);
         if (volume_error(v))
                 json_line_string(j, "Error", volume_error(v));
         json_line_number(j, "Generation", v->generation);

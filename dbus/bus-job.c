@@ -32,7 +32,8 @@ static int get_objects(sd_bus *bus, const char *path, const char *interface, con
         const Job *j = userdata;
         _cleanup_free_ char *pool = j->pool ? object_path_pool(j->pool) : NULL;
         _cleanup_free_ char *volume = j->volume ? object_path_volume(j->pool, j->volume) : NULL;
-        _cleanup_free_ char *source = j->source ? object_path_volume(j->pool, j->source) : NULL;
+        _cleanup_free_ char *source =
+                j->source ? object_path_volume(j->source_pool ?: j->pool, j->source) : NULL;
         char *paths[4] = {};
         size_t n = 0;
 

@@ -29,7 +29,7 @@ static const bool makes_volume[_OPERATION_MAX] = {
 
 static int finish_result(const Job *j, Bag *result)
 {
-        _cleanup_free_ char *volume = NULL;
+        _cleanup_free_ char *volume = NULL, *snapshot = NULL;
 
         bag_remove(result, "capacity");
         bag_remove(result, "allocation");
@@ -38,6 +38,10 @@ static int finish_result(const Job *j, Bag *result)
         bag_remove(result, "fd");
         if (makes_volume[j->operation])
                 volume = object_path_volume(j->pool, bag_get_string(job_args(j), "name") ?: j->volume);
+        if (j->operation == OPERATION_SNAPSHOT_CREATE)
+                snapshot = object_path_snapshot(j->pool, j->volume, bag_get_string(job_args(j), "snapshot"));
+        if (snapshot)
+                return bag_set_path(result, "snapshot", snapshot);
         return volume ? bag_set_path(result, "volume", volume) : 0;
 }
 
