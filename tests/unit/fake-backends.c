@@ -11,8 +11,11 @@ static const OptionSpec volume_specs[] = {
         { "passphrase", OPTION_FD, OPTION_SECRET, NULL, NULL, NULL, "The passphrase." },
 };
 
-static const char *const features[] = { "build", "delete",        "create", "resize",    "shrink",
-                                        "clone", "volume-delete", "watch",  "user-mode", NULL };
+static const char *const features[] = { "build",   "delete",        "create", "resize",    "shrink",
+                                        "clone",   "volume-delete", "watch",  "user-mode", "open",
+                                        "nbd",     "transfer",      "import", "copy",      "rename",
+                                        "convert", "rebase",        "wipe",   "snapshot",  "attachment",
+                                        NULL };
 static const char *const formats[] = { "raw", "qcow2", NULL };
 
 struct Backends {

@@ -8,6 +8,7 @@
 
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool is_job;
@@ -44,6 +45,35 @@ static int describe_image(Bag *result)
         CHECK_OK(bag_set_bag(node, "protocol", protocol));
         CHECK_OK(bag_set_bag(node, "libvirt", libvirt));
         return bag_add_bag(result, "nodes", node);
+}
+
+static bool is_echoed(const char *operation)
+{
+        static const char *const operations[] = { "upload",  "download", "import", "export",  "rename",
+                                                  "convert", "rebase",   "wipe",   "snapshot" };
+
+        FOREACH_ELEMENT (i, operations)
+                if (streq(*i, operation))
+                        return true;
+        return false;
+}
+
+/* The words of the call, each as "said.WORD", and the size of the descriptor. */
+static int echo(const Bag *args, Bag *result)
+{
+        struct stat st;
+
+        for (size_t i = 0; i < bag_size(args); i++) {
+                char key[64];
+
+                snprintf(key, sizeof(key), "said.%s", bag_key(args, i));
+                if (bag_value(args, i)->type == VALUE_STRING)
+                        CHECK_OK(bag_set_value(result, key, bag_value(args, i)));
+        }
+        if (bag_get_fd(args, "fd") < 0)
+                return 0;
+        CHECK_OK(fstat(bag_get_fd(args, "fd"), &st));
+        return bag_set_u64(result, "said.size", (uint64_t)st.st_size);
 }
 
 static void append_volume(sd_bus_message *reply, const char *operation, const char *name, const Bag *args)
@@ -84,6 +114,8 @@ static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *e)
                 CHECK_OK(open_data(bag_get_string(args, "read-only"), result));
         if (streq(operation, "endpoint") && !streq(volume, "empty"))
                 CHECK_OK(connect_endpoint(result));
+        if (is_echoed(operation))
+                CHECK_OK(echo(args, result));
         if (streq(operation, "attachment"))
                 CHECK_OK(describe_image(result));
         CHECK_OK(sd_bus_message_new_method_return(m, &reply));
