@@ -244,6 +244,7 @@ static int take_as_is(Import *s)
                                       .from_name = "the image",
                                       .to_name = s->name,
                                       .length = s->size,
+                                      .sparse = true,
                                       .pace = s->bandwidth > 0 ? &s->pace : NULL },
                          &copied);
 }
