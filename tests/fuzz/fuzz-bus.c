@@ -133,6 +133,7 @@ static const char *const paths[] = {
         "/org/example/Storage/volume/images/v000001",
         "/org/example/Storage/volume/images/v000002",
         "/org/example/Storage/job/1",
+        "/org/example/Storage/snapshot/images/v000001/monday",
         "/org/example/Storage/pool/none",
         "/org/example/Storage/volume/images/none",
         "/",
@@ -259,10 +260,9 @@ static const struct {
         const char *interface;
         const sd_bus_vtable *vtable;
 } interfaces[] = {
-        { INTERFACE_MANAGER, manager_vtable },
-        { INTERFACE_POOL, pool_vtable },
-        { INTERFACE_VOLUME, volume_vtable },
-        { INTERFACE_JOB, job_vtable },
+        { INTERFACE_MANAGER, manager_vtable },   { INTERFACE_POOL, pool_vtable },
+        { INTERFACE_VOLUME, volume_vtable },     { INTERFACE_JOB, job_vtable },
+        { INTERFACE_SNAPSHOT, snapshot_vtable },
 };
 
 static const sd_bus_vtable *pick_method(const sd_bus_vtable *vtable, uint8_t number)
@@ -275,6 +275,9 @@ static const sd_bus_vtable *pick_method(const sd_bus_vtable *vtable, uint8_t num
                         methods[n++] = vtable;
         return methods[number % n];
 }
+
+/* Of each interface an object that has it: an index of `paths`. */
+static const size_t own_path[] = { 0, 1, 2, 4, 5 };
 
 static sd_bus_message *next_call(void)
 {
@@ -294,7 +297,7 @@ static sd_bus_message *next_call(void)
         method = pick_method(interfaces[i].vtable, next_byte());
         m = peer_new_call(&peer, caller % 2 ? ":1.1" : ":1.0",
                           /* mostly an object that has the method */ path < 192
-                                  ? paths[i < 3 ? i : 4]
+                                  ? paths[own_path[i]]
                                   : paths[path % ELEMENTSOF(paths)],
                           interfaces[i].interface, method->x.method.member);
         CHECK_OK(sd_bus_message_set_allow_interactive_authorization(m, caller & 2));
@@ -324,6 +327,21 @@ static void make_call(void)
         sd_bus_message_unref(reply);
 }
 
+static void keep_snapshot(void)
+{
+        VolumeInfo info = {
+                .name = "v000001",
+                .format = FORMAT_QCOW2,
+                .creator = 1000,
+                .snapshots = "internal 1700000000000000 1048576 monday",
+        };
+        bool added, changed;
+        Volume *v;
+
+        CHECK_OK(volume_table_put(images->volumes, &info, images->generation, &v, &added, &changed));
+        peer.manager->observer.volume_changed(v, peer.manager->observer_data);
+}
+
 /* The next input finds what this one found. */
 static void tidy(void)
 {
@@ -340,6 +358,7 @@ static void tidy(void)
                 if (extra[i]->persistent)
                         (void)manager_undefine(peer.manager, extra[i], NULL);
         images->state = POOL_ACTIVE;
+        keep_snapshot();
         while (volume_table_size(images->volumes) < 4)
                 peer_add_volume(images, volume_table_size(images->volumes));
 }
@@ -355,6 +374,7 @@ static void set_up(void)
         peer_show(&peer, false);
         peer.on_question = answer_question;
         images = peer_add_pool(&peer, "images", 4);
+        keep_snapshot();
         (void)atexit(close_peer);
 }
 
