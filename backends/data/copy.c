@@ -10,7 +10,7 @@
 
 #define BUFFER (1024u * 1024u)
 #define ALIGNMENT 4096u
-#define KERNEL_CHUNK (8u * 1024u * 1024u)     /* of copy_file_range() */
+#define KERNEL_CHUNK (2u * 1024u * 1024u)     /* of copy_file_range(), which only SIGKILL cuts short */
 #define REFLINK_CHUNK (1024ull * 1024 * 1024) /* of FICLONERANGE */
 
 typedef struct Copy {

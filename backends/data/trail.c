@@ -2,10 +2,21 @@
 #include "data/trail.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 
 #define WINDOW (4ull << 20)  /* one request for write-out, and the longest wait for one */
-#define BEHIND (32ull << 20) /* what may be in memory */
+#define BEHIND (16ull << 20) /* what may wait to be written: a cancel waits for that */
+#define FORGET (32ull << 20) /* dropped at once: each time may wait for all processors */
+
+/* A file that is nowhere but in memory. */
+static bool is_memory(int fd)
+{
+        struct statfs fs;
+
+        return fstatfs(fd, &fs) >= 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
 
 /* That the first page can be read without the disk. */
 static bool is_cached(int fd, uint64_t offset)
@@ -18,36 +29,46 @@ static bool is_cached(int fd, uint64_t offset)
 
 void trail_begin(Trail *t, int fd, bool written, uint64_t offset)
 {
-        *t = (Trail){ .fd = fd, .written = written, .start = offset, .issued = offset };
+        *t = (Trail){ .fd = fd, .start = offset, .issued = offset, .waited = offset };
+        if (is_memory(fd)) {
+                t->keep = true;
+                return;
+        }
+        t->written = written;
         if (!written) {
                 t->keep = is_cached(fd, offset);
                 (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
         }
 }
 
-static void forget(Trail *t, uint64_t n)
+static void write_out(Trail *t, uint64_t offset)
 {
-        if (t->written)
-                (void)sync_file_range(t->fd, (off_t)t->start, (off_t)n,
+        for (; offset - t->issued >= WINDOW; t->issued += WINDOW)
+                (void)sync_file_range(t->fd, (off_t)t->issued, WINDOW, SYNC_FILE_RANGE_WRITE);
+        for (; offset - t->waited >= BEHIND + WINDOW; t->waited += WINDOW)
+                (void)sync_file_range(t->fd, (off_t)t->waited, WINDOW,
                                       SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
                                               SYNC_FILE_RANGE_WAIT_AFTER);
-        if (!t->keep)
-                (void)posix_fadvise(t->fd, (off_t)t->start, (off_t)n, POSIX_FADV_DONTNEED);
-        t->start += n;
+}
+
+static void forget(Trail *t, uint64_t end)
+{
+        if (t->keep)
+                return;
+        (void)posix_fadvise(t->fd, (off_t)t->start, (off_t)(end - t->start), POSIX_FADV_DONTNEED);
+        t->start = end;
 }
 
 void trail_move(Trail *t, uint64_t offset)
 {
-        while (t->written && offset - t->issued >= WINDOW) {
-                (void)sync_file_range(t->fd, (off_t)t->issued, WINDOW, SYNC_FILE_RANGE_WRITE);
-                t->issued += WINDOW;
-        }
-        while (offset - t->start >= BEHIND + WINDOW)
-                forget(t, WINDOW);
+        if (t->written)
+                write_out(t, offset);
+        if ((t->written ? t->waited : offset) - t->start >= FORGET)
+                forget(t, t->written ? t->waited : offset);
 }
 
 void trail_end(Trail *t, uint64_t offset)
 {
         if (!t->written && offset > t->start)
-                forget(t, offset - t->start);
+                forget(t, offset);
 }

@@ -7,10 +7,11 @@
 
 typedef struct Trail {
         int fd;
-        bool written;    /* else it was read */
+        bool written;    /* and has to go to a disk */
         bool keep;       /* the file was in memory before us: somebody works with it */
         uint64_t start;  /* of what is still in memory */
         uint64_t issued; /* up to here write-out was begun */
+        uint64_t waited; /* and up to here it has ended */
 } Trail;
 
 /* A regular file or block device that is read or written from `offset` on. */
