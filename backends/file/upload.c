@@ -188,6 +188,15 @@ static int set_corrupt(Upload *u, bool corrupt)
         return k;
 }
 
+/* What broke off before is mended by all of it only. */
+static bool stays_corrupt(const Upload *u)
+{
+        const FileTransfer *t = &u->t;
+
+        return t->volume.entry.mark.corrupt && !u->formatted &&
+               (t->offset > 0 || t->copied.bytes < u->size);
+}
+
 static int tell(const Upload *u)
 {
         _cleanup_entry_ FileEntry now = FILE_ENTRY_NULL;
@@ -214,8 +223,12 @@ static int upload_in_place(Upload *u)
                 k = error_set_errno(ctx_error(u->t.ctx), errno, "Cannot write volume %s to disk",
                                     u->t.volume.name);
         if (k >= 0)
-                k = set_corrupt(u, false);
-        return k < 0 ? k : tell(u);
+                k = set_corrupt(u, stays_corrupt(u));
+        if (k < 0) { /* whoever hears of that finds it marked */
+                (void)tell(u);
+                return k;
+        }
+        return tell(u);
 }
 
 /* ---- by a new image ---- */
@@ -317,7 +330,7 @@ static int upload_replace(Upload *u)
                 k = file_transfer_result(&u->t);
         if (k < 0)
                 return k;
-        v->entry.mark.corrupt = false;
+        v->entry.mark.corrupt = stays_corrupt(u);
         return file_swap_finish(v, v->entry.mark.format);
 }
 

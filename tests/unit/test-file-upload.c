@@ -171,7 +171,7 @@ static void test_beyond_the_end(void)
 
 static void test_short_source(void)
 {
-        _cleanup_close_ int fd = filled("source", MIB, 'n');
+        _cleanup_close_ int fd = filled("source", MIB, 'n'), whole = filled("whole", 4 * MIB, 'o');
         int p[2];
 
         volume();
@@ -185,9 +185,11 @@ static void test_short_source(void)
                             ERROR_FAILED);
                 (void)close(p[0]);
                 CHECK_EQ(is_corrupt("v"), !atomic);
-                CHECK_OK(upload("v", fd, options(0, 0, NULL))); /* rewritten: the mark goes */
+                CHECK_OK(upload("v", fd, options(0, 0, NULL)));
+                CHECK_EQ(is_corrupt("v"), !atomic); /* a part does not mend the rest */
+                CHECK_OK(lseek(whole, 0, SEEK_SET));
+                CHECK_OK(upload("v", whole, options(0, UINT64_MAX, NULL)));
                 CHECK(!is_corrupt("v"));
-                CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
         }
         pool_end();
 }
@@ -207,6 +209,8 @@ static void test_expected_sum(void)
                 CHECK_EQ(is_corrupt("v"), !atomic);
                 CHECK_EQ(holds("pool/v", 0, 3, 'o'), atomic);
         }
+        pool_end();
+        volume();
         CHECK_EQ(pwrite(fd, "abc", 3, 0), 3);
         CHECK_OK(lseek(fd, 0, SEEK_SET));
         b = options(0, UINT64_MAX, NULL);
