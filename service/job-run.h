@@ -31,6 +31,7 @@ typedef struct JobRun {
         Worker *worker;
         SessionCall *call;
         bool configured, retried;       /* its worker has begun; it has had a second one */
+        bool undo_retried;              /* so has its undo */
         bool undoing, internal;         /* internal: asked for by the daemon itself */
         bool at_source;                 /* works in the pool of its source just now */
         struct Move *move;              /* run-copy.c */

@@ -86,61 +86,61 @@ void run_call_worker(Job *j, const char *operation, const char *volume, const Ba
                 worker_kill(j->run->worker);
 }
 
-/* The operation may have been made, or not: what is there now is looked at. */
-static void look_again(const Job *j, Pool *p)
+/* The operation may have been made, or not. */
+static Bag *make_look(const Job *j)
 {
         const char *other =
                 j->operation == OPERATION_VOLUME_RENAME ? bag_get_string(job_args(j), "name") : NULL;
-        char **names = NULL;
+        _cleanup_strv_ char **names = NULL;
+        _cleanup_bag_ Bag *args = bag_new();
 
-        if (j->volume && pool_check_usable(p, NULL) >= 0 && strv_append(&names, j->volume) >= 0 &&
-            (!other || strv_append(&names, other) >= 0))
-                pool_look_at(p, names);
-        else
-                strv_free(names);
+        if (!j->volume || strv_append(&names, j->volume) < 0 || (other && strv_append(&names, other) < 0) ||
+            bag_set_strv(args, "names", names) < 0)
+                return NULL;
+        return TAKE_PTR(args);
 }
 
 static void end_undo(Job *j, const Error *e)
 {
         _cleanup_error_ Error crash = ERROR_NULL;
-        Pool *p = run_pool(j);
 
         if (e)
                 log_line(LOG_WARNING,
                          (LogFields){ .pool = j->pool, .volume = j->volume, .caller = (uid_t)-1 },
                          "What job %" PRIu64 " left behind stays until pool %s is started again: %s", j->id,
                          j->pool, e->message);
-        if (p)
-                look_again(j, p);
         error_move(&crash, &j->error);
         run_finish(j, NULL, &crash);
 }
 
+static void on_looked(Bag *result, const Error *e, bool needs_job, void *userdata)
+{
+        end_undo(userdata, NULL);
+}
+
+/* Whoever hears of the end finds the volume shown as it is now. */
 static void on_undone(Bag *result, const Error *e, bool needs_job, void *userdata)
 {
-        end_undo(userdata, e);
+        _cleanup_bag_ Bag *look = make_look(userdata);
+
+        if (e || !look)
+                end_undo(userdata, e);
+        else
+                run_call_worker(userdata, "stat", NULL, look, on_looked);
 }
 
-static void on_undo_gone(const Error *e, void *userdata)
-{
-        Job *j = userdata;
+static void on_undo_gone(const Error *e, void *userdata);
 
-        j->run->worker = NULL;
-        end_undo(j, e);
-}
-
-/* Its worker died: what it had begun is undone before the job ends. */
-void run_undo(Job *j, const Error *crash)
+static void begin_undo(Job *j)
 {
-        static const WorkerEvents events = { .gone = on_undo_gone };
+        static const WorkerEvents events = {
+                .volume = run_volume_seen,
+                .vanished = run_volume_gone,
+                .gone = on_undo_gone,
+        };
         _cleanup_error_ Error e = ERROR_NULL;
         Pool *p = run_pool(j);
 
-        run_end_sweep(j);
-        j->run->undoing = true;
-        j->cancellable = false;
-        j->error.kind = crash->kind;
-        (void)free_and_strdup(&j->error.message, crash->message);
         if (!p)
                 end_undo(j, NULL);
         else if (run_start_worker(j, p, &events, &e) < 0)
@@ -149,6 +149,31 @@ void run_undo(Job *j, const Error *crash)
                 run_call_worker(j, "undo", run_volume(j), NULL, on_undone);
                 run_keep_alive(j);
         }
+}
+
+/* One that was started ahead may have died with the one whose work is to be undone. */
+static void on_undo_gone(const Error *e, void *userdata)
+{
+        Job *j = userdata;
+
+        j->run->worker = NULL;
+        if (j->run->configured || j->run->undo_retried || e->kind == ERROR_TIMED_OUT) {
+                end_undo(j, e);
+                return;
+        }
+        j->run->undo_retried = true;
+        begin_undo(j);
+}
+
+/* Its worker died: what it had begun is undone before the job ends. */
+void run_undo(Job *j, const Error *crash)
+{
+        run_end_sweep(j);
+        j->run->undoing = true;
+        j->cancellable = false;
+        j->error.kind = crash->kind;
+        (void)free_and_strdup(&j->error.message, crash->message);
+        begin_undo(j);
 }
 
 /* One that had to be abandoned has its object locked still; there is nothing to undo before it ends. */

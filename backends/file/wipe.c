@@ -213,9 +213,17 @@ static int mark_begun(const Wipe *w)
         return k;
 }
 
-static int finish_plain(const Wipe *w)
+static int tell(const Wipe *w)
 {
         _cleanup_entry_ FileEntry now = FILE_ENTRY_NULL;
+        const FileSwap *s = &w->swap;
+        int k = file_entry_find(&s->root, s->name, s->raw, 0, &now);
+
+        return k < 0 ? k : ctx_volume(s->root.ctx, &now.info);
+}
+
+static int finish_plain(const Wipe *w)
+{
         const FileSwap *s = &w->swap;
         FileMark mark = s->entry.mark;
         int k;
@@ -226,9 +234,7 @@ static int finish_plain(const Wipe *w)
         k = file_mark_write(&s->root, w->fd, s->raw, &mark);
         if (k >= 0)
                 k = ctx_sync_later(s->root.ctx, w->fd);
-        if (k >= 0)
-                k = file_entry_find(&s->root, s->name, s->raw, 0, &now);
-        return k < 0 ? k : ctx_volume(s->root.ctx, &now.info);
+        return k < 0 ? k : tell(w);
 }
 
 static int wipe(Wipe *w)
@@ -241,8 +247,10 @@ static int wipe(Wipe *w)
                 k = mark_begun(w);
         if (k >= 0)
                 k = overwrite(w);
-        if (k < 0)
+        if (k < 0) { /* whoever hears of that finds it marked */
+                (void)tell(w);
                 return k;
+        }
         return is_plain(format) ? finish_plain(w) : file_swap_finish(&w->swap, format);
 }
 

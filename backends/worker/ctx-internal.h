@@ -57,6 +57,7 @@ extern volatile sig_atomic_t ctx_cancelled;
 
 void ctx_begin(Ctx *c, const char *volume, bool sync);
 /* Appends what was found to the reply: a(VOLUME)as. */
+int ctx_send_found(Ctx *c); /* what was found so far, ahead of the reply */
 int ctx_append_found(Ctx *c, sd_bus_message *reply);
 void ctx_end(Ctx *c); /* drops what is left of the operation */
 void ctx_done(Ctx *c);

@@ -145,12 +145,11 @@ static void forget_found(Ctx *c)
         c->n_changed = c->n_vanished = 0;
 }
 
-/* Many records go ahead of the reply, a batch at a time. */
-static int stream_when_full(Ctx *c)
+int ctx_send_found(Ctx *c)
 {
         int r;
 
-        if (c->n_changed + c->n_vanished < RECORDS_PER_MESSAGE)
+        if (c->n_changed + c->n_vanished == 0)
                 return 0;
         r = close_changed(c);
         if (r < 0)
@@ -158,6 +157,12 @@ static int stream_when_full(Ctx *c)
         r = send_now(c, c->changed);
         forget_found(c);
         return r;
+}
+
+/* Many records go ahead of the reply, a batch at a time. */
+static int stream_when_full(Ctx *c)
+{
+        return c->n_changed + c->n_vanished < RECORDS_PER_MESSAGE ? 0 : ctx_send_found(c);
 }
 
 int ctx_volume(Ctx *c, const VolumeInfo *v)

@@ -81,6 +81,8 @@ static int run_call(Ctx *c, sd_bus_message *call, sd_bus_message **ret)
                         return sd_bus_message_new_method_errorf(call, ret, WORKER_ERROR_NEEDS_JOB,
                                                                 "%s is work for a job", operation);
         }
+        if (r < 0) /* what a failure has changed is known before it is */
+                (void)ctx_send_found(c);
         return r < 0 ? make_error(call, &c->error, ret) : make_reply(c, call, result, ret);
 }
 
@@ -282,7 +284,8 @@ static int help(void)
                "descriptor %d)\n"
                "poolkeeper-worker --sandbox -- TOOL [ARG...]  run an image tool on the descriptors from 3 "
                "on, shut in\n"
-               "poolkeeper-worker --endpoint                  serve one client, as the socket on standard input "
+               "poolkeeper-worker --endpoint                  serve one client, as the socket on standard "
+               "input "
                "says\n"
                "\n"
                "  --backend-dir=DIR  where the backends are (%s)\n"
