@@ -58,7 +58,7 @@ static const char *mode_name(mode_t mode)
         case S_IFLNK:
                 return "a symbolic link";
         case S_IFSOCK:
-                return "a socket without a stream";
+                return "a socket that is no connected stream";
         default:
                 return "of another kind";
         }
@@ -66,7 +66,8 @@ static const char *mode_name(mode_t mode)
 
 static int kind_of(int fd, const struct stat *st, DataKind *ret)
 {
-        socklen_t n = sizeof(int);
+        struct sockaddr_storage peer;
+        socklen_t n = sizeof(int), n_peer = sizeof(peer);
         int type;
 
         switch (st->st_mode & S_IFMT) {
@@ -80,7 +81,8 @@ static int kind_of(int fd, const struct stat *st, DataKind *ret)
                 *ret = DATA_PIPE;
                 return 0;
         case S_IFSOCK:
-                if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) < 0 || type != SOCK_STREAM)
+                if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) < 0 || type != SOCK_STREAM ||
+                    getpeername(fd, (struct sockaddr *)&peer, &n_peer) < 0)
                         return -EBADF;
                 *ret = DATA_SOCKET;
                 return 0;

@@ -43,7 +43,10 @@ static void test_refused(void)
         check(open("file", O_WRONLY | O_CLOEXEC), DATA_READ, "not open for reading");
         check(open("file", O_RDONLY | O_CLOEXEC), DATA_WRITE, "not open for writing");
         check(open("file", O_WRONLY | O_APPEND | O_CLOEXEC), DATA_WRITE, "O_APPEND");
-        check(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), DATA_READ, "a socket without a stream");
+        check(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), DATA_READ,
+              "a socket that is no connected stream");
+        check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), DATA_READ,
+              "a socket that is no connected stream");
         CHECK_OK(pipe2(p, O_CLOEXEC));
         check(p[0], DATA_WRITE, "not open for writing");
         check(p[1], DATA_READ, "not open for reading");
