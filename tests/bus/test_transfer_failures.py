@@ -141,7 +141,7 @@ class Peers(DataCase):
             with self.subTest(atomic=atomic):
                 volume = self.make_volume(self.make_pool(f"sum-{atomic}"), capacity=8 * MIB, data=OLD)
                 fd = self.open(write_file(self.path("new"), NEW))
-                error = self.assertRaisesError("Changed", volume.Upload, fd, sha256=sha256(OLD), atomic=atomic, wait=True)
+                error = self.assertRaisesError("Corrupt", volume.Upload, fd, sha256=sha256(OLD), atomic=atomic, wait=True)
                 self.assertIn(sha256(NEW), error.message)
                 self.assertEqual(volume["Corrupt"], not atomic)
                 if atomic:
@@ -173,7 +173,7 @@ class Peers(DataCase):
         self.upload(other, pattern(16 * MIB), atomic=False)
         with self.subTest("import"):
             self.assertRaisesError(
-                ("NoSpace", "Failed"), pool.ImportVolume, "x", self.open(self.path("big")), {"source-format": "raw"}, wait=True
+                ("NoSpace", "LimitsExceeded"), pool.ImportVolume, "x", self.open(self.path("big")), {"source-format": "raw"}, wait=True
             )
             self.assertEqual(os.listdir(pool["TargetPath"]), ["w"])
 
@@ -286,6 +286,6 @@ class Descriptors(DataCase):
             with self.subTest(call=str(call)):
                 error = self.assertRaisesError("InvalidArgs", call, colour="blue")
                 self.assertIn("colour", error.message)
-        for words in ({"offset": "12"}, {"sparse": 1}, {"bandwidth": True}, {"sha256": 4}):
+        for words in ({"offset": "twelve"}, {"sparse": 1}, {"bandwidth": True}, {"sha256": 4}):
             with self.subTest(words=str(words)):
                 self.assertRaisesError("InvalidArgs", volume.Upload, fd, words)
