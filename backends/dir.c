@@ -19,6 +19,7 @@
 #include "file/mark.h"
 #include "file/new.h"
 #include "file/scan.h"
+#include "file/snapshots.h"
 #include "file/swap.h"
 #include "file/transfer.h"
 #include "file/volume.h"
@@ -188,7 +189,7 @@ const Backend poolkeeper_backend = {
                     FEATURE_CLONE | FEATURE_COPY | FEATURE_IMPORT | FEATURE_CONVERT | FEATURE_REBASE |
                     FEATURE_RENAME | FEATURE_DECLARE | FEATURE_VOLUME_DELETE | FEATURE_TRANSFER |
                     FEATURE_WATCH | FEATURE_USER_MODE | FEATURE_NBD | FEATURE_OPEN | FEATURE_ATTACHMENT |
-                    FEATURE_WIPE,
+                    FEATURE_WIPE | FEATURE_SNAPSHOT,
         .pool_options = pool_options,
         .n_pool_options = ELEMENTSOF(pool_options),
         .volume_options = file_volume_options,
@@ -223,6 +224,7 @@ const Backend poolkeeper_backend = {
         .volume_open = file_volume_open,
         .volume_attachment = file_attachment,
         .volume_wipe = file_wipe,
+        .volume_snapshot = file_snapshot,
         .watch = dir_watch,
         .space = dir_space,
         .undo = dir_undo,

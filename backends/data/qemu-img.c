@@ -213,6 +213,24 @@ int qemu_img_resize(Ctx *c, const ImageNode *chain, size_t n, uint64_t capacity,
         return run(c, &l, capacity, 0, allocate ? RUN_WRITES : 0);
 }
 
+int qemu_img_snapshot(Ctx *c, const ImageNode *chain, size_t n, const char *what, const char *snapshot)
+{
+        _cleanup_(line_done) Line l = {};
+        off_t size = lseek(chain[0].fd, 0, SEEK_END);
+        int r;
+
+        r = qemu_node(chain, n, true, l.fds, &l.n_fds, &l.node);
+        if (r < 0)
+                return r;
+        add(&l, "qemu-img");
+        add(&l, "snapshot");
+        add(&l, "-q");
+        add(&l, what);
+        add(&l, snapshot);
+        add(&l, l.node);
+        return run(c, &l, (uint64_t)MAX(size, (off_t)0), 0, RUN_WRITES);
+}
+
 /* Where the image is, and as what it is to be opened for writing. Nobody else has a file without a name. */
 static int target_text(Line *l, const QemuImage *i)
 {

@@ -24,6 +24,10 @@ int qemu_img_create(Ctx *c, const QemuImage *image);
 /* Another description of the image's file holds QEMU's locks. */
 int qemu_img_resize(Ctx *c, const ImageNode *chain, size_t n, uint64_t capacity, bool shrink, bool allocate);
 
+/* `what` is "-c" (make), "-a" (apply) or "-d" (delete) with a snapshot of the qcow2 image chain[0], which is open for
+ * writing and on which another description holds QEMU's locks: its name, or for -a its id. */
+int qemu_img_snapshot(Ctx *c, const ImageNode *chain, size_t n, const char *what, const char *snapshot);
+
 /* Copies what the guest sees of the chain into the image, a new file of nobody else's that was formatted with
  * qemu_img_create() before (raw: that has its size). The descriptors of the chain hold QEMU's locks, where it has to have
  * any. bandwidth: bytes per second, 0: no limit. Does not sync. */

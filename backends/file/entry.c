@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "file/snapshots.h"
 #include "util/names.h"
 
 #define RESOLVE_STRICT (RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS)
@@ -96,7 +97,8 @@ void file_entry_done(FileEntry *e)
         image_info_done(&e->image);
         free(e->shown);
         free(e->error);
-        e->shown = e->error = NULL;
+        free(e->snapshots);
+        e->shown = e->error = e->snapshots = NULL;
 }
 
 static int entry_error(FileEntry *e, const char *text)
@@ -179,6 +181,7 @@ static int entry_judge(FileEntry *e)
                 return e->error ? 0 : entry_error(e, text);
         }
         v->capacity = e->image.capacity;
+        v->snapshots = e->image.snapshots;
         v->backing = e->image.backing;
         v->backing_format = e->image.backing_format;
         v->error = e->image.error;
@@ -215,7 +218,7 @@ static void entry_from_stat(FileEntry *e)
 }
 
 /* The mark has been read. */
-static int entry_read_file(const FileRoot *r, FileReadFlags flags, FileEntry *e)
+static int entry_read_file(const FileRoot *r, const char *raw, FileReadFlags flags, FileEntry *e)
 {
         char text[128];
         int k;
@@ -236,6 +239,11 @@ static int entry_read_file(const FileRoot *r, FileReadFlags flags, FileEntry *e)
                 e->info.flags |= VOLUME_CORRUPT;
                 e->info.error = FILE_CORRUPT_TEXT;
         }
+        k = e->mark.snapshots ? file_snapshots_list(r, raw, &e->snapshots) : 0;
+        if (k < 0)
+                return k;
+        if (e->snapshots)
+                e->info.snapshots = e->snapshots;
         return 1;
 }
 
@@ -301,7 +309,7 @@ int file_entry_read(const FileRoot *r, const char *raw, unsigned char type, File
         e.mark = FILE_MARK_NULL;
         if (flags & FILE_READ_BY_NAME && type == DT_REG && entry_read_by_name(r, raw, &e)) {
                 entry_from_stat(&e);
-                k = entry_read_file(r, flags, &e);
+                k = entry_read_file(r, raw, flags, &e);
                 if (k > 0) {
                         *ret = e;
                         e = FILE_ENTRY_NULL;
@@ -327,7 +335,7 @@ int file_entry_read(const FileRoot *r, const char *raw, unsigned char type, File
                         e.info.creator = e.mark.creator;
                         k = 1;
                 } else
-                        k = entry_read_file(r, flags, &e);
+                        k = entry_read_file(r, raw, flags, &e);
         }
         if (k <= 0)
                 return k;
@@ -352,7 +360,7 @@ int file_entry_describe(const FileRoot *r, const char *raw, int fd, FileEntry *r
         entry_from_stat(&e);
         e.fd = fd;
         file_mark_read(r, fd, raw, &e.st, &e.mark);
-        k = entry_read_file(r, 0, &e);
+        k = entry_read_file(r, raw, 0, &e);
         e.fd = -EBADF;
         if (k < 0)
                 return k;

@@ -23,7 +23,7 @@ typedef struct FileEntry {
         ImageInfo image;
         int fd;      /* for reading; -EBADF when it could not be opened */
         bool linked; /* reached through a symbolic link */
-        char *shown, *error;
+        char *shown, *error, *snapshots; /* snapshots: of files; those in an image are in `image` */
 } FileEntry;
 
 /* The error of a volume that is marked so. */

@@ -13,7 +13,7 @@ typedef struct FoundHeader {
         uint64_t records_size, n_records;
 } FoundHeader;
 
-/* Followed by name, backing and error, each with its NUL, and padding up to 8; no backing or error is "". */
+/* Followed by name, backing, error and snapshots, each with its NUL, and padding up to 8; none of the latter is "". */
 typedef struct FoundVolume {
         VolumeInfo info; /* the pointers mean nothing */
         uint64_t size;   /* of all of it */
@@ -39,7 +39,7 @@ static uint8_t *writer_grow(FoundWriter *w, size_t bytes)
 
 int found_add(FoundWriter *w, const VolumeInfo *v)
 {
-        const char *texts[] = { v->name, v->backing ?: "", v->error ?: "" };
+        const char *texts[] = { v->name, v->backing ?: "", v->error ?: "", v->snapshots ?: "" };
         size_t size = sizeof(FoundVolume);
         uint8_t *p;
 
@@ -123,6 +123,8 @@ int found_next(FoundReader *r, VolumeInfo *ret)
         ret->backing = isempty(text) ? NULL : text;
         text += strlen(text) + 1;
         ret->error = isempty(text) ? NULL : text;
+        text += strlen(text) + 1;
+        ret->snapshots = isempty(text) ? NULL : text;
         return 1;
 }
 

@@ -17,8 +17,9 @@ static const char *mark_attribute(const FileRoot *r)
 /* "VERSION FORMAT CREATOR FLAGS" */
 static int mark_format(const FileMark *m, char text[static MARK_TEXT_MAX])
 {
-        return snprintf(text, MARK_TEXT_MAX, "1 %s %u %s%s", image_format_to_string(m->format), m->creator,
-                        m->base ? "base" : "-", m->corrupt ? ",corrupt" : "");
+        return snprintf(text, MARK_TEXT_MAX, "1 %s %u %s%s%s", image_format_to_string(m->format), m->creator,
+                        m->base ? "base" : "-", m->corrupt ? ",corrupt" : "",
+                        m->snapshots ? ",snapshots" : "");
 }
 
 /* Cuts the next word off; NULL: there is none. */
@@ -53,6 +54,7 @@ static bool mark_parse(char *text, FileMark *ret)
                 .creator = (uint32_t)uid,
                 .base = startswith(flags, "base"),
                 .corrupt = strstr(flags, ",corrupt"),
+                .snapshots = strstr(flags, ",snapshots"),
         };
         return true;
 }

@@ -13,6 +13,7 @@ typedef struct FileMark {
         ImageFormat format; /* FORMAT_NONE: never declared, to be used as raw */
         uint32_t creator;   /* UINT32_MAX: none */
         bool base;          /* was made the backing file of another volume at some time */
+        bool snapshots;     /* there are files with what it was: file/snapshots.h */
         bool corrupt;       /* an upload or wipe began to write into it and did not end well */
 } FileMark;
 

@@ -205,6 +205,11 @@ static int rename_temporary(FileNew *n)
         return 0;
 }
 
+int file_new_link(FileNew *n)
+{
+        return n->temporary ? rename_temporary(n) : link_nameless(n, n->name);
+}
+
 static int tell(FileNew *n)
 {
         _cleanup_entry_ FileEntry e = FILE_ENTRY_NULL;
@@ -234,7 +239,7 @@ int file_new_finish(FileNew *n, ImageFormat format)
         k = ctx_sync_later(c, n->fd);
         if (k < 0)
                 return k;
-        k = n->temporary ? rename_temporary(n) : link_nameless(n, n->name);
+        k = file_new_link(n);
         if (k == -EEXIST)
                 return new_exists(n->root, n->name);
         if (k < 0)

@@ -34,6 +34,8 @@ int file_new_finish(FileNew *n, ImageFormat format);
  * was written. */
 int file_new_name(FileNew *n, const char *step, const char *name);
 
+/* Only the name, as the last step of that: -EEXIST, or what the file system says. Sets no error. */
+int file_new_link(FileNew *n);
 void file_new_done(FileNew *n); /* unfinished: nothing is left */
 #define _cleanup_new_ _cleanup_(file_new_done)
 

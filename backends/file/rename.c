@@ -3,6 +3,7 @@
 
 #include "file/change.h"
 #include "file/new.h"
+#include "file/snapshots.h"
 #include "file/use.h"
 #include "file/volume.h"
 
@@ -32,6 +33,10 @@ static int rename_check(Rename *s)
                 k = file_refuse_overlays(&s->root, s->name, s->raw, NULL);
         if (k >= 0 && s->entry.info.type == VOLUME_FILE && s->entry.fd >= 0)
                 k = file_use_begin(&s->root, s->name, s->entry.fd, FILE_USE_WRITE, &use);
+        if (k >= 0 && s->entry.mark.snapshots && file_snapshots_fit(&s->root, s->raw, s->new_name) < 0)
+                return error_set(ctx_error(s->root.ctx), ERROR_INVALID_NAME,
+                                 "Name %s is too long together with those of the snapshots of volume %s",
+                                 s->new_name, s->name);
         return k;
 }
 
@@ -59,8 +64,9 @@ static int rename_by_link(const Rename *s)
 
 static int rename_file(const Rename *s)
 {
-        bool apart = s->entry.fd >= 0 && file_mark_is_apart(&s->root, s->entry.fd);
-        int dir = s->root.fd, k = apart ? intend(s) : 0;
+        bool apart = s->entry.fd >= 0 && file_mark_is_apart(&s->root, s->entry.fd),
+             snapshots = s->entry.mark.snapshots;
+        int dir = s->root.fd, k = apart || snapshots ? intend(s) : 0;
 
         if (k >= 0 && renameat2(dir, s->raw, dir, s->new_name, RENAME_NOREPLACE) < 0)
                 k = errno == EINVAL && s->entry.info.type == VOLUME_FILE ? rename_by_link(s) : -errno;
@@ -68,8 +74,10 @@ static int rename_file(const Rename *s)
                 return k;
         if (apart)
                 file_mark_move(&s->root, s->raw, s->new_name);
+        if (snapshots)
+                k = file_snapshots_rename(&s->root, s->raw, s->new_name);
         ctx_intents_done(s->root.ctx);
-        return 0;
+        return k;
 }
 
 static int rename_run(const Rename *s)
@@ -125,7 +133,7 @@ int file_rename_undo(const FileRoot *r, const char *argument)
                 return 0; /* it did not begin */
         if (statx(r->fd, old, AT_SYMLINK_NOFOLLOW, STATX_INO, &a) < 0) {
                 file_mark_move(r, old, slash + 1);
-                return 0;
+                return file_snapshots_rename(r, old, slash + 1);
         }
         if (a.stx_ino == b.stx_ino && unlinkat(r->fd, slash + 1, 0) < 0)
                 return error_set_errno(ctx_error(r->ctx), errno, "Cannot take the name %s back", slash + 1);

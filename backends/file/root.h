@@ -15,6 +15,7 @@ typedef struct FileRoot {
         bool kept;   /* fd is the operation's, not ours to close */
         uint64_t mount; /* id of the mount that fd is on, set by file_root_open() */
         bool system;    /* false: user mode, marks are user.* attributes */
+        struct FileSnapshots *snapshots; /* of a scan: the directory's, read once; NULL: read it each time */
 } FileRoot;
 
 #define FILE_ROOT_NULL ((FileRoot){ .fd = -EBADF })

@@ -13,6 +13,7 @@
 #include "file/entry.h"
 #include "file/found.h"
 #include "file/snapshot.h"
+#include "file/snapshots.h"
 #include "util/fileio.h"
 #include "util/names.h"
 
@@ -55,6 +56,7 @@ int file_each_entry(int dirfd, file_visit_t visit, void *userdata)
 
 typedef struct Scan {
         FileRoot root;
+        FileSnapshots snapshots;
         SnapshotReader *last; /* NULL: the first scan */
         SnapshotWriter now;
         uint64_t start_usec, n;
@@ -78,6 +80,7 @@ static void scan_done(Scan *s)
         if (s->inside)
                 (void)fchdir(s->came_from);
         s->came_from = safe_close(s->came_from);
+        file_snapshots_done(&s->snapshots);
         file_root_done(&s->root);
 }
 
@@ -329,6 +332,7 @@ int file_scan(Ctx *c, int snapshot, int *ret_snapshot)
                                  "What the last refresh of pool %s left cannot be read: %s",
                                  ctx_pool_name(c), strerror(-r));
         file_root_trust_blocks(&s.root);
+        s.root.snapshots = &s.snapshots;
         scan_enter(&s);
         ctx_ready(c);
         if (!s.last)

@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 
 #include "file/scan.h"
+#include "file/snapshots.h"
 #include "file/use.h"
 #include "util/names.h"
 
@@ -191,7 +192,8 @@ int file_refuse_overlays(const FileRoot *r, const char *name, const char *raw, c
                                        name);
         if (found)
                 return error_set(ctx_error(r->ctx), ERROR_IN_USE,
-                                 "Volume %s backs volume %s; flatten or delete that one first, or say dependents where both "
+                                 "Volume %s backs volume %s; flatten or delete that one first, or say "
+                                 "dependents where both "
                                  "are to be deleted",
                                  name, found);
         return 0;
@@ -216,7 +218,7 @@ static int delete_one(const FileRoot *r, const char *name, const char *raw, bool
 typedef struct Doomed {
         char *raw;
         int fd; /* holds the locks until the file is gone; -EBADF: no file, or one that we may not read */
-        bool directory, base;
+        bool directory, base, snapshots;
 } Doomed;
 
 static void doomed_done(Doomed *d)
@@ -249,6 +251,7 @@ static int delete_look(const FileRoot *r, const char *name, Doomed *d)
                 file_mark_read(r, d->fd, d->raw, &st, &mark);
         d->directory = S_ISDIR(st.stx_mode);
         d->base = mark.base;
+        d->snapshots = mark.snapshots;
         return 0;
 }
 
@@ -265,7 +268,13 @@ static int delete_named(const FileRoot *r, const char *name, char *const *depend
                 k = file_use_begin(r, name, d.fd, FILE_USE_WRITE, &use);
         if (k >= 0 && d.base)
                 k = file_refuse_overlays(r, name, d.raw, dependents);
-        return k < 0 ? k : delete_one(r, name, d.raw, d.directory);
+        if (k < 0)
+                return k;
+        /* First, so that none is left to a later volume of the same name. */
+        if (d.snapshots && (k = file_snapshots_remove(r, d.raw)) < 0)
+                return error_set_errno(ctx_error(r->ctx), k, "Cannot delete the snapshots of volume %s",
+                                       name);
+        return delete_one(r, name, d.raw, d.directory);
 }
 
 int file_delete(Ctx *c, const char *name, char *const *dependents)

@@ -7,6 +7,8 @@
 
 #include "reader.h"
 
+/* The list of a qcow2 image's snapshots, NULL: none that can be told. Errors of reader_read(). */
+int qcow_snapshots(ImageReader *r, uint64_t offset, uint32_t n, char **ret);
 int probe_qcow(ImageReader *r, ImageInfo *ret); /* qcow and qcow2 share the magic: may correct ret->format */
 int probe_qed(ImageReader *r, ImageInfo *ret);
 int probe_vmdk_sparse(ImageReader *r, ImageInfo *ret);

@@ -132,6 +132,7 @@ void image_info_done(ImageInfo *i)
 {
         free(i->backing);
         free(i->data_file);
+        free(i->snapshots);
         free(i->variant);
         free(i->error);
         *i = IMAGE_INFO_NULL;

@@ -205,6 +205,7 @@ static int read_qcow2_encryption(uint32_t method, ImageInfo *ret)
 static int check_snapshots(ImageReader *r, const uint8_t *h, ImageInfo *ret)
 {
         uint32_t n = read_be32(h + 60);
+        int k;
 
         if (n > QCOW2_SNAPSHOTS_MAX)
                 return image_damaged(ret, "%" PRIu32 " snapshots are more than there can be", n);
@@ -212,7 +213,10 @@ static int check_snapshots(ImageReader *r, const uint8_t *h, ImageInfo *ret)
         if (n > 0 && !reader_has(r, read_be64(h + 64), (uint64_t)n * 40))
                 return image_unreadable(ret, -ENODATA, "the snapshot table");
         ret->n_snapshots = n;
-        return 0;
+        if (n == 0)
+                return 0;
+        k = qcow_snapshots(r, read_be64(h + 64), n, &ret->snapshots);
+        return k < 0 ? image_unreadable(ret, k, "the snapshot table") : 0;
 }
 
 static int probe_qcow2(ImageReader *r, ImageInfo *ret)

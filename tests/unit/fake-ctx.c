@@ -33,6 +33,7 @@ void fake_ctx_reset(Ctx *c)
         free((char *)c->last.name);
         free((char *)c->last.backing);
         free((char *)c->last.error);
+        free((char *)c->last.snapshots);
         c->last = (VolumeInfo){};
         c->n_needs_job = c->n_ready = c->n_progress = c->n_commands = c->n_synced = c->n_volumes = 0;
 }
@@ -130,10 +131,12 @@ int ctx_volume(Ctx *c, const VolumeInfo *v)
         free((char *)c->last.name);
         free((char *)c->last.backing);
         free((char *)c->last.error);
+        free((char *)c->last.snapshots);
         c->last = *v;
         c->last.name = strdup(v->name);
         c->last.backing = v->backing ? strdup(v->backing) : NULL;
         c->last.error = v->error ? strdup(v->error) : NULL;
+        c->last.snapshots = v->snapshots ? strdup(v->snapshots) : NULL;
         return strv_append(&c->volumes, v->name);
 }
 
