@@ -214,12 +214,12 @@ class Quota(Rights):
     def test_clone_counts_with_its_capacity(self):
         allowed = self.user("allowed")
         allowed.pool("lab").CreateVolume("source", GIB, wait=True)
-        # volume-read is no part of the example rule: the example's users have nothing to clone.
+        # What another made may not be read by that rule, so it cannot be cloned either.
         self.assertRaisesError(AUTH_ERRORS, self.mine.CloneVolume, "copy", self.client.volume("lab", "source").path, wait=True)
 
-    def test_nothing_else_by_that_rule(self):
-        self.mine.CreateVolume("mine", MIB, wait=True)
-        volume = self.user("vmuser").volume("lab", "mine")
+    def test_nothing_of_another_s_by_that_rule(self):
+        self.user("root").pool("lab").CreateVolume("root-s", MIB, wait=True)
+        volume = self.user("vmuser").volume("lab", "root-s")
         fd = self.data()
         for title, call in (
             ("upload", lambda: volume.Upload(fd)), ("download", lambda: volume.Download(fd)), ("open", volume.Open),
