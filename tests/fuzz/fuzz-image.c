@@ -7,6 +7,7 @@
 
 #include "fuzz.h"
 #include "image/image.h"
+#include "util/snapshot-list.h"
 
 #define UNIT 64u
 #define FROM_END (UINT32_C(1) << 31)
@@ -17,6 +18,8 @@ static void check(const ImageInfo *i, uint64_t size)
         if (i->capacity > INT64_MAX && i->capacity != size)
                 abort();
         if (i->error && i->capacity != size)
+                abort();
+        if (i->snapshots && !snapshot_list_is_valid(i->snapshots))
                 abort();
         for (const char *v = i->variant; v && *v; v++)
                 if (*v < 0x20 || *v > 0x7e)
