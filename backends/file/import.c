@@ -285,6 +285,8 @@ static int import_staged(Import *s)
         if (k >= 0)
                 k = stage(s, s->as_is ? s->new.fd : s->staged.fd);
         if (k >= 0)
+                k = file_root_reserve(&s->root, 0); /* nobody knew how much would come */
+        if (k >= 0)
                 k = check_digest(s);
         if (k < 0)
                 return k;

@@ -102,7 +102,23 @@ int file_swap_open(FileSwap *s)
 
 /* ---- the new one takes over ---- */
 
-/* Labels, access lists and what its users noted. The mark is written apart. */
+/* What its users noted, its access list and its label; not what is computed from the content, nor the mark, which is written
+ * apart. */
+static bool is_kept(const char *name)
+{
+        return startswith(name, "user.") || streq(name, "system.posix_acl_access") ||
+               streq(name, "security.selinux");
+}
+
+/* A label may be there already, and not ours to write. */
+static bool has_attribute(int fd, const char *name, const char *value, size_t size)
+{
+        _cleanup_free_ char *now = malloc(ATTRIBUTES_MAX);
+
+        return now && fgetxattr(fd, name, now, ATTRIBUTES_MAX) == (ssize_t)size &&
+               memcmp(now, value, size) == 0;
+}
+
 static int copy_attributes(int from, int to)
 {
         _cleanup_free_ char *names = malloc(ATTRIBUTES_MAX), *value = malloc(ATTRIBUTES_MAX);
@@ -116,11 +132,13 @@ static int copy_attributes(int from, int to)
         for (const char *name = names; name < names + n; name += strlen(name) + 1) {
                 ssize_t size;
 
-                if (!startswith(name, "user.") && !startswith(name, "security.") &&
-                    !startswith(name, "system.posix_acl_"))
+                if (!is_kept(name))
                         continue;
                 size = fgetxattr(from, name, value, ATTRIBUTES_MAX);
-                if (size < 0 || fsetxattr(to, name, value, (size_t)size, 0) < 0)
+                if (size < 0)
+                        return -errno;
+                if (!has_attribute(to, name, value, (size_t)size) &&
+                    fsetxattr(to, name, value, (size_t)size, 0) < 0)
                         return -errno;
         }
         return 0;

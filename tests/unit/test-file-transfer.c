@@ -290,6 +290,19 @@ static void encrypted(void)
         CHECK_OK(unlink("pool/e"));
 }
 
+/* Zeros take no room, wherever they come from. */
+static void holes(void)
+{
+        CHECK_EQ(shell("head -c 8M /dev/zero >zeros && printf x >>zeros"), 0);
+        CHECK_OK(import("h", "zeros", words("source-format", "raw", NULL), NULL));
+        CHECK_EQ(pool->last.capacity, 8 * MIB + 1);
+        CHECK(pool->last.allocation < MIB);
+        CHECK_OK(unlink("pool/h"));
+        CHECK_OK(import_pipe("h", "cat zeros", words("source-format", "raw", NULL), NULL));
+        CHECK(pool->last.allocation < MIB);
+        CHECK_OK(unlink("pool/h"));
+}
+
 static void other_words(void)
 {
         CHECK_ERROR(import("x", "source", words("source-format", "dir", NULL), NULL), error(),
@@ -371,6 +384,7 @@ int main(void)
         RUN(hostile);
         RUN(bomb);
         RUN(encrypted);
+        RUN(holes);
         RUN(other_words);
         RUN(export_formats);
         RUN(export_overlay);
