@@ -4,8 +4,12 @@
 import sys
 import traceback
 
+import data_rows
 from bed import Libvirt, start_system_bus
-from rows import ROWS, Bench
+from rows import ROWS as METADATA_ROWS
+from rows import Bench
+
+ROWS = {**METADATA_ROWS, **data_rows.ROWS}
 
 VERDICT = {True: "reached", False: "MISSED", None: ""}
 

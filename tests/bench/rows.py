@@ -58,6 +58,7 @@ class Bench:
         self.libvirt = libvirt
         self.small, self.large = (1000, 10000) if quick else (10000, 100000)
         self.rounds = 3 if quick else 5
+        self.data_size = (128 if quick else 1024) << 20
 
 
 def first_scan(own, folder):
