@@ -153,17 +153,29 @@ static void clone_encrypted(void)
         CHECK_OK(unlink("pool/secret2"));
 }
 
+/* The tool measures the time that a key takes, and fails where the machine is so busy that it measures none. */
+static int clone_encrypting(const char *name, const char *source)
+{
+        int r = -EIO;
+
+        for (unsigned n = 0; n < 20; n++) {
+                Bag *options = words("encryption.format", "luks", NULL);
+
+                CHECK_OK(bag_set_fd(options, "passphrase", open("key", O_RDONLY | O_CLOEXEC)));
+                r = clone_volume(name, source, UINT64_MAX, options);
+                if (r >= 0 || !strstr(error()->message, "accurate CPU usage"))
+                        break;
+        }
+        return r;
+}
+
 /* Zeros of the source are zeros of an encrypted copy too, though nothing of it was ever written. */
 static void encrypted_zeros(void)
 {
         FILE *f = fopen("key", "w");
-        Bag *options = words("encryption.format", "luks", NULL);
-        int fd;
 
         CHECK(f && fputs("secret", f) >= 0 && fclose(f) == 0);
-        fd = open("key", O_RDONLY | O_CLOEXEC);
-        CHECK_OK(bag_set_fd(options, "passphrase", fd));
-        CHECK_OK(clone_volume("luks", "raw", UINT64_MAX, options));
+        CHECK_OK(clone_encrypting("luks", "raw"));
         CHECK_EQ(pool->last.format, FORMAT_LUKS);
         CHECK_EQ(shell("qemu-img compare -q --object secret,id=s,file=key --image-opts "
                        "driver=luks,key-secret=s,file.filename=pool/luks driver=raw,file.filename=pool/raw"),
