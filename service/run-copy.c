@@ -236,19 +236,25 @@ static void on_removed(Move *m, const Error *e)
         do_in_worker(m);
 }
 
+static void remove_source(Move *m, const Error *e)
+{
+        do_next(m, true, "remove", on_removed);
+}
+
+/* The lender's lock goes with the last of its descriptors: ours, and those of the worker that copied. */
 void move_end(Job *j, const Bag *result)
 {
+        static const WorkerEvents events = { .gone = on_gone };
         Move *m = j->run->move;
 
-        worker_release(TAKE_PTR(j->run->worker));
         j->cancellable = false;
         job_tell_changed(j);
         m->job = j;
         m->result = bag_copy(result);
         m->args = bag_new();
-        /* The lender's lock goes with its descriptors. */
+        m->next = remove_source;
         bag_remove(j->run->steps[0].args, "source");
         if (m->args && bag_has(job_args(j), "sync"))
                 (void)bag_set_bool(m->args, "sync", bag_get_bool(job_args(j), "sync", true));
-        do_next(m, true, "remove", on_removed);
+        worker_dismiss(j->run->worker, &events, j);
 }

@@ -291,6 +291,15 @@ void worker_release(Worker *w)
                 (void)arm(w, w->manager->config.kill_usec);
 }
 
+void worker_dismiss(Worker *w, const WorkerEvents *events, void *userdata)
+{
+        w->events = *events;
+        w->userdata = userdata;
+        sd_bus_close(w->bus);
+        if (!w->killed)
+                (void)arm(w, w->manager->config.kill_usec);
+}
+
 void workers_free(Manager *m)
 {
         while (m->workers) {

@@ -47,5 +47,7 @@ void worker_kill(Worker *w);
 /* The owner wants no more events: the worker finishes its input, sees the end of the connection and leaves
  * by itself. */
 void worker_release(Worker *w);
+/* Has nothing more to do, and no call is out: it leaves by itself. `gone` tells when it has, and all its descriptors with it. */
+void worker_dismiss(Worker *w, const WorkerEvents *events, void *userdata);
 /* Ends and frees all workers of the manager, without waiting for them. */
 void workers_free(Manager *m);
