@@ -76,6 +76,18 @@ static bool table_entry(const Table *t, size_t *at, Entry *ret)
         return true;
 }
 
+/* Not strndup(): what lies behind the table is not ours to look at. */
+static char *copy_string(const uint8_t *bytes, size_t n)
+{
+        char *s = malloc(n + 1);
+
+        if (s) {
+                memcpy(s, bytes, n);
+                s[n] = '\0';
+        }
+        return s;
+}
+
 /* A new string, NULL in *ret: a name that cannot be told. */
 static int entry_name(const Entry *e, char **ret)
 {
@@ -85,7 +97,7 @@ static int entry_name(const Entry *e, char **ret)
         if (e->name_size == 0 || e->name_size > NAME_MAX_BYTES || memchr(e->name, '/', e->name_size) ||
             memchr(e->name, '\0', e->name_size))
                 return 0;
-        name = strndup((const char *)e->name, e->name_size);
+        name = copy_string(e->name, e->name_size);
         if (!name)
                 return -ENOMEM;
         *ret = name_escape(name);
@@ -147,8 +159,8 @@ int image_snapshot_find(int fd, uint64_t size, const char *shown, char **ret_id,
                 k = entry_name(&e, &name);
                 if (k < 0 || !streq_ptr(name, shown))
                         continue;
-                id = strndup((const char *)e.id, e.id_size);
-                *ret_name = id ? strndup((const char *)e.name, e.name_size) : NULL;
+                id = copy_string(e.id, e.id_size);
+                *ret_name = id ? copy_string(e.name, e.name_size) : NULL;
                 if (!*ret_name)
                         return -ENOMEM;
                 *ret_id = TAKE_PTR(id);
