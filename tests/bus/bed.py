@@ -259,7 +259,11 @@ class Case(unittest.TestCase):
 
     def assertClean(self, directory):
         """No temporary file, and nothing left in the daemon's records of what is under way."""
-        left = [name for name in os.listdir(directory) if name.startswith(".poolkeeper-")]
+        left = [
+            name
+            for name in os.listdir(directory)
+            if name.startswith(".poolkeeper-") and not name.startswith(".poolkeeper-snapshot-")
+        ]
         self.assertEqual(left, [], "temporary files in the pool")
         intents = []
         for folder, _, names in os.walk(self.daemon.state):
