@@ -99,6 +99,8 @@ static void take_slot(JobQueue *q, Job *j)
 {
         j->run->wants_slot = false;
         j->run->in_slot = true;
+        j->state = JOB_RUNNING;
+        j->start_usec = now_usec(CLOCK_REALTIME);
         q->slots[q->n_slots++] = j;
         find_user(q, j->caller)->n_slots++;
 }
@@ -298,6 +300,7 @@ void queue_want_slot(Job *j)
         JobQueue *q = j->manager->queue;
 
         j->run->wants_slot = true;
+        j->state = JOB_QUEUED;
         wake(q);
 }
 
