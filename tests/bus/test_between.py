@@ -68,10 +68,11 @@ class Between(DataCase):
 
     def test_target_name_is_taken_meanwhile(self):
         _, job = self.copying()
-        self.assertRaisesError(("VolumeExists", "Busy"), self.two.CreateVolume, "w", MIB, wait=True)
+        second = self.two.CreateVolume.begin("w", MIB, wait=True)
         write_file(os.path.join(self.two["TargetPath"], "w"), b"somebody else's")
         self.assertEqual(self.finish(job.path, 30), "failed")
         self.assertIn("VolumeExists", job["Error"][0])
+        self.assertRaisesError(("VolumeExists", "Busy"), second.result, 20)
         self.assertEqual(read_file(os.path.join(self.two["TargetPath"], "w")), b"somebody else's")
         self.assertClean(self.two["TargetPath"])
 

@@ -2,21 +2,25 @@
 """Which questions stand before each way of moving data, with which details; quotas; and fairness between users."""
 
 import os
+import tempfile
 import time
 
 from authority import Authority
 from bed import IN_SANDBOX, QUICK, USERS, SystemCase
 from client import GIB, MIB, wait_until
-from data import DONE, pattern, write_file
+from data import DONE, pattern
 
 AUTH_ERRORS = ("AccessDenied", "InteractiveAuthorizationRequired")
 
 
 class Rights(SystemCase):
     def data(self, size=65536):
-        fd = os.open(write_file(os.path.join(self.scratch, "rights.data"), pattern(4096), size=size), os.O_RDWR)
-        self.addCleanup(os.close, fd)
-        return fd
+        """A new file of that size, which is gone with its descriptor."""
+        file = tempfile.TemporaryFile(dir=self.scratch)
+        self.addCleanup(file.close)
+        file.write(pattern(size))
+        file.seek(0)
+        return file.fileno()
 
 
 class Questions(Rights):
@@ -148,6 +152,7 @@ class Questions(Rights):
         self.assertLessEqual(set(found), {"volume-write", "volume-read"})
 
     def test_whole_pool(self):
+        self.client.snapshot(self.client.volume("lab", "v")["Snapshots"][0]).Delete(wait=True)
         found = self.asked(self.lab_of_caller().ConvertVolumes.begin("raw", wait=True))
         self.assertEqual(list(found), ["volume-write"])
         self.assertEqual({details["volume"] for details in found["volume-write"]}, {"v"})

@@ -16,6 +16,7 @@ NAMES = (
 
 class Names(DataCase):
     def every_way(self, pool, other, name, format):
+        self.addCleanup(self.empty, pool, other)
         data = pattern(65536, len(name))
         volume = self.make_volume(pool, name, MIB, format=format)
         pool_name = pool["Name"]
@@ -47,6 +48,12 @@ class Names(DataCase):
             copy = self.client.volume(where["Name"], name + label)
             self.assertEqual(copy["Name"], name + label)
             copy.Delete(wait=True)
+
+    @staticmethod
+    def empty(*pools):
+        for pool in pools:
+            for name in os.listdir(pool["TargetPath"]) if pool["State"] == "active" else ():
+                os.unlink(os.path.join(pool["TargetPath"], name))
 
     def test_every_way(self):
         pool, other = self.make_pool("one"), self.make_pool("two")
