@@ -61,7 +61,7 @@ int volume_method_open_nbd(sd_bus_message *m, void *userdata, sd_bus_error *ret_
                 r = authorize(&c, v, read_only, ret_error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        if (bag_set_bool(args, "read-only", read_only) < 0)
+        if (bag_set_bool(args, "read-only", read_only) < 0 || bag_set_u32(args, "caller", c.caller) < 0)
                 return -ENOMEM;
         return query_ask(&c, v->pool, "endpoint", v->name, TAKE_PTR(args), answer_endpoint, ret_error);
 }

@@ -37,6 +37,7 @@ struct Ctx {
         /* the running operation */
         const char *volume; /* "" for one on the pool */
         Bag *result;        /* borrowed */
+        uid_t caller;       /* of an endpoint: whose limit it counts for */
         bool sync, needs_job, ready;
         Error error;
         sd_bus_message *changed; /* body a(VOLUME)as, the array still open; NULL: nothing was found yet */

@@ -34,9 +34,10 @@ static int receive_start(EndpointStart *m, int fds[static ENDPOINT_FDS_MAX])
         if (n != sizeof(*m) || m->n_fds > COMMAND_FDS_MAX || m->words_size == 0 ||
             m->words_size > sizeof(m->words) || m->words[m->words_size - 1] != '\0')
                 return -EBADMSG;
-        if (!h || h->cmsg_type != SCM_RIGHTS || h->cmsg_len != CMSG_LEN(sizeof(int) * (m->n_fds + 2)))
+        if (!h || h->cmsg_type != SCM_RIGHTS ||
+            h->cmsg_len != CMSG_LEN(sizeof(int) * (m->n_fds + ENDPOINT_FDS_OWN)))
                 return -EBADMSG;
-        memcpy(fds, CMSG_DATA(h), sizeof(int) * (m->n_fds + 2));
+        memcpy(fds, CMSG_DATA(h), sizeof(int) * (m->n_fds + ENDPOINT_FDS_OWN));
         return 0;
 }
 
@@ -67,8 +68,9 @@ static int serve(Ctx *c)
         if (r < 0)
                 return error_set_errno(&c->error, r, "No worker has said what to serve");
         for (size_t i = 0; i < start.n_fds; i++)
-                numbered[i] = (CommandFd){ fds[i + 2], start.numbers[i] };
-        const CommandServer server = { .listener = fds[0], .reserve = fds[1] };
+                numbered[i] = (CommandFd){ fds[i + ENDPOINT_FDS_OWN], start.numbers[i] };
+        const CommandServer server = { .listener = fds[ENDPOINT_LISTENER],
+                                       .reserve = fds[ENDPOINT_RESERVE] };
         const Command command = { .argv = argv,
                                   .fds = numbered,
                                   .n_fds = start.n_fds,

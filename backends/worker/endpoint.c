@@ -21,6 +21,7 @@
 
 typedef struct Sockets {
         int listener, client, reserve;
+        int slot;
         int control[2]; /* ours, and the standard input of the process */
 } Sockets;
 
@@ -29,6 +30,7 @@ static void sockets_done(Sockets *s)
         safe_close(s->listener);
         safe_close(s->client);
         safe_close(s->reserve);
+        safe_close(s->slot);
         safe_close(s->control[0]);
         safe_close(s->control[1]);
 }
@@ -107,8 +109,8 @@ static int send_start(const Sockets *s, const Command *command)
                 struct cmsghdr header;
                 uint8_t bytes[CMSG_SPACE(sizeof(int) * ENDPOINT_FDS_MAX)];
         } control = {};
-        int fds[ENDPOINT_FDS_MAX] = { s->listener, s->reserve };
-        size_t size = sizeof(int) * (command->n_fds + 2);
+        int fds[ENDPOINT_FDS_MAX] = { s->listener, s->reserve, s->slot };
+        size_t size = sizeof(int) * (command->n_fds + ENDPOINT_FDS_OWN);
         struct iovec data = { .iov_base = m, .iov_len = sizeof(*m) };
         struct msghdr message = { .msg_iov = &data,
                                   .msg_iovlen = 1,
@@ -123,7 +125,7 @@ static int send_start(const Sockets *s, const Command *command)
         m->output_size_max = command->output_size_max;
         m->n_fds = (uint32_t)command->n_fds;
         for (size_t i = 0; i < command->n_fds; i++) {
-                fds[i + 2] = command->fds[i].fd;
+                fds[i + ENDPOINT_FDS_OWN] = command->fds[i].fd;
                 m->numbers[i] = command->fds[i].number;
         }
         r = pack_words(command->argv, m);
@@ -180,9 +182,12 @@ static int wait_greeting(Ctx *c, const Sockets *s)
 
 int command_serve(Ctx *c, const Command *command, int *ret_socket)
 {
-        _cleanup_(sockets_done) Sockets s = { -EBADF, -EBADF, -EBADF, { -EBADF, -EBADF } };
+        _cleanup_(sockets_done) Sockets s = { -EBADF, -EBADF, -EBADF, -EBADF, { -EBADF, -EBADF } };
         int r;
 
+        r = endpoint_take_slot(c, &s.slot);
+        if (r < 0)
+                return r;
         r = connect_sockets(c, &s);
         if (r < 0)
                 return error_set_errno(&c->error, r, "Cannot make a socket in %s/" DIRECTORY,
@@ -197,6 +202,7 @@ int command_serve(Ctx *c, const Command *command, int *ret_socket)
         s.control[1] = safe_close(s.control[1]);
         s.listener = safe_close(s.listener);
         s.reserve = safe_close(s.reserve);
+        s.slot = safe_close(s.slot);
         r = wait_greeting(c, &s);
         if (r >= 0)
                 *ret_socket = TAKE_FD(s.client);

@@ -6,9 +6,11 @@
 
 #define ENDPOINT_OPTION "--endpoint"
 #define ENDPOINT_WORDS_MAX 16384u
+#define ENDPOINTS_MAX 256u        /* at once */
+#define ENDPOINTS_PER_UID_MAX 32u /* of these, for one uid other than root's */
 
-/* What the process finds on its standard input, a socket that keeps messages apart. The listener, the reserve and the
- * tool's descriptors come with it, in this order. */
+/* What the process finds on its standard input, a socket that keeps messages apart. The descriptors of the enum
+ * below come with it. */
 typedef struct EndpointStart {
         uint64_t output_size_max;
         uint32_t n_fds;
@@ -23,7 +25,17 @@ typedef struct EndpointFailure {
         char message[1024];
 } EndpointFailure;
 
-#define ENDPOINT_FDS_MAX (COMMAND_FDS_MAX + 2)
+enum {
+        ENDPOINT_LISTENER,
+        ENDPOINT_RESERVE,
+        ENDPOINT_SLOT,    /* only held */
+        ENDPOINT_FDS_OWN, /* the tool's follow */
+        ENDPOINT_FDS_MAX = ENDPOINT_FDS_OWN + COMMAND_FDS_MAX,
+};
+
+/* endpoint-slot.c: a descriptor with which the endpoint counts, for its uid and for all, as long as any process has it.
+ * LimitsExceeded. */
+int endpoint_take_slot(Ctx *c, int *ret);
 
 /* endpoint-main.c: the process. Returns its exit status. */
 int endpoint_main(void);

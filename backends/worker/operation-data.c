@@ -148,6 +148,7 @@ int run_endpoint(Ctx *c, const char *volume, Bag *args, Bag *result)
 {
         if (!c->backend->volume_endpoint)
                 return not_supported(c, "serve volumes by NBD");
+        c->caller = bag_get_u32(args, "caller", UINT32_MAX);
         return c->backend->volume_endpoint(c, volume, bag_get_bool(args, "read-only", true), result);
 }
 

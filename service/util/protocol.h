@@ -62,7 +62,7 @@
  *   rebase      backing s ("": flatten), bandwidth t -> space                             changed: the volume
  *   wipe        algorithm s, write b (overwrite, where zero could discard) -> space       changed: the volume
  *   snapshot    action s (create, revert, delete), snapshot s -> space                    changed: the volume
- *   endpoint    read-only b -> fd h (a connected NBD client socket), export s
+ *   endpoint    read-only b, caller u (uid whose limit it counts for) -> fd h (a connected NBD client socket), export s
  *   attachment  {} -> nodes aa{sv}, outermost first: format s, protocol a{sv} (members of a qemu -blockdev protocol
  *               node, driver s first), libvirt a{sv} (type s, and what <source> takes)
  *   access      uid u -> allowed b, reason s

@@ -275,6 +275,23 @@ static int receive_fd(int socket)
         return fd;
 }
 
+static void so_many_at_once(void)
+{
+        int others[ENDPOINTS_PER_UID_MAX - 1], fd = -EBADF, first;
+        NbdExport export;
+
+        ctx.caller = 64001;
+        FOREACH_ELEMENT (other, others)
+                CHECK_OK(endpoint_take_slot(&ctx, other));
+        first = serve("raw", true, &export);
+        CHECK_ERROR(open_endpoint("raw", true, &fd), &ctx.error, ERROR_LIMITS_EXCEEDED);
+        hang_up(first);
+        hang_up(serve("raw", true, &export));
+        FOREACH_ELEMENT (other, others)
+                CHECK_OK(close(*other));
+        ctx.caller = 0;
+}
+
 /* As the daemon ends a worker: the process group. */
 static void outlives_worker(void)
 {
@@ -403,6 +420,7 @@ int main(int argc, char **argv)
         RUN(client_leaves_early);
         RUN(client_just_closes);
         RUN(in_use_meanwhile);
+        RUN(so_many_at_once);
         RUN(outlives_worker);
         RUN(hostile_backing);
         RUN(not_to_be_served);
