@@ -163,7 +163,7 @@ static const bool reads[_OPERATION_MAX] = {
 
 static int check_volume(const Job *j, const Pool *p, Error *e)
 {
-        const Volume *v;
+        const Volume *v = NULL;
         int x = check_same(p, j->volume, j->run->creator, &v, e);
 
         if (x >= 0 && reads[j->operation])
