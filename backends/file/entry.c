@@ -10,6 +10,7 @@
 #include "file/snapshots.h"
 #include "util/names.h"
 
+#define RACES_MAX 32u
 #define RESOLVE_STRICT (RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS)
 #define HEAD_SIZE 1024 /* has the headers of the usual formats with the name of a backing file; more costs */
 #define INLINE_MAX 65536   /* no inode holds that much */
@@ -39,11 +40,12 @@ int file_name(const FileRoot *r, const char *shown, char **ret_raw)
 static int open_resolve(const FileRoot *r, const char *name, int flags, uint64_t resolve)
 {
         struct open_how how = { .flags = flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, .resolve = resolve };
-        int fd;
+        int fd = -EBADF;
 
-        do
+        errno = EAGAIN;
+        /* A rename raced with the check; or somebody has a lease, for as long as he likes: openat2(2), open(2). */
+        for (unsigned n = 0; n < RACES_MAX && fd < 0 && errno == EAGAIN; n++)
                 fd = (int)syscall(SYS_openat2, r->fd, name, &how, sizeof(how));
-        while (fd < 0 && errno == EAGAIN); /* a rename raced with the check */
         return fd < 0 ? -errno : fd;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Descriptors of volumes, and what can be done with them. */
+#include <signal.h>
+
 #include "file-pool.h"
 
 #define MIB (1024ull * 1024)
@@ -139,6 +141,24 @@ static void symbolic_link(void)
         CHECK_ERROR(open_volume("out", "yes", NULL, NULL), error(), ERROR_NO_SUCH_VOLUME);
 }
 
+/* One whom a volume belongs to may put a lease on it, and an open that does not wait then says EAGAIN. */
+static void lease(void)
+{
+        int fd = open("pool/v", O_RDWR | O_CLOEXEC);
+
+        CHECK(fd >= 0);
+        CHECK_OK(fcntl(fd, F_SETSIG, SIGURG));
+        CHECK_OK(fcntl(fd, F_SETLEASE, F_WRLCK));
+        (void)alarm(10); /* the kernel takes it away after 45 s, see proc(5), lease-break-time */
+        CHECK_ERROR(open_volume("v", "yes", NULL, NULL), error(), ERROR_ACCESS_DENIED);
+        CHECK(strstr(error()->message, strerror(EAGAIN)));
+        CHECK_OK(look("v"));
+        CHECK(pool->last.error);
+        (void)alarm(0);
+        CHECK_OK(close(fd));
+        CHECK_OK(close(open_volume("v", "yes", NULL, NULL)));
+}
+
 int main(void)
 {
         test_directory();
@@ -150,6 +170,7 @@ int main(void)
         RUN(other_name);
         RUN(corrupt);
         RUN(symbolic_link);
+        RUN(lease);
         pool_end();
         return 0;
 }
