@@ -144,6 +144,19 @@ static int copy_data(Copy *s, uint64_t n)
         return k;
 }
 
+/* Behind its last byte a file reads as having no data: it may have become shorter since it was measured. */
+static int copy_last_hole(Copy *s)
+{
+        uint64_t end = s->job->from_offset + s->length;
+        off_t now = lseek(s->job->from, 0, SEEK_END);
+
+        if (now < 0)
+                return read_error(s, errno);
+        if ((uint64_t)now < end)
+                return short_error(s, (uint64_t)now - MIN((uint64_t)now, s->job->from_offset));
+        return copy_hole(s, end - from_at(s));
+}
+
 static int copy_stretches(Copy *s)
 {
         uint64_t end = s->job->from_offset + s->length;
@@ -153,7 +166,7 @@ static int copy_stretches(Copy *s)
                 off_t data = lseek(s->job->from, (off_t)from_at(s), SEEK_DATA), hole = -1;
 
                 if (data < 0 && errno == ENXIO)
-                        return copy_hole(s, end - from_at(s));
+                        return copy_last_hole(s);
                 if (data >= 0)
                         hole = lseek(s->job->from, data, SEEK_HOLE);
                 if (hole < 0) /* it does not tell */

@@ -109,6 +109,8 @@ void ctx_ready(Ctx *c)
 
 int ctx_progress(Ctx *c, uint64_t done, uint64_t total)
 {
+        if (c->on_progress)
+                c->on_progress(done, c->userdata);
         if (++c->n_progress == c->cancel_at)
                 return error_set(&c->error, ERROR_CANCELLED, "cancelled");
         return 0;

@@ -152,6 +152,26 @@ static void test_too_short(void)
         CHECK_EQ(size_of(b), 0u);
 }
 
+static void cut_off(uint64_t done, void *userdata)
+{
+        CHECK_OK(ftruncate(*(const int *)userdata, 3 * MIB));
+}
+
+/* What is not there any more is not taken for zeros. */
+static void test_shrinks_meanwhile(void)
+{
+        _cleanup_close_ int a = make("a", 16 * MIB), b = make("b", 0);
+        DataCopy j = job(a, b);
+        DataCopied done;
+
+        put(a, 0, 8 * MIB);
+        ctx->on_progress = cut_off;
+        ctx->userdata = &a;
+        CHECK_ERROR(data_copy(ctx, &j, &done), &ctx->error, ERROR_FAILED);
+        ctx->on_progress = NULL;
+        ctx->userdata = NULL;
+}
+
 static void test_too_long(void)
 {
         _cleanup_close_ int a = make("a", MIB), b = make("b", 0);
@@ -366,6 +386,7 @@ int main(void)
         RUN(test_hole_over_data);
         RUN(test_zeros_become_holes);
         RUN(test_too_short);
+        RUN(test_shrinks_meanwhile);
         RUN(test_too_long);
         RUN(test_pipes_and_sockets);
         RUN(test_reader_hangs_up);
