@@ -164,7 +164,8 @@ static void test_shrinks_meanwhile(void)
         DataCopy j = job(a, b);
         DataCopied done;
 
-        put(a, 0, 8 * MIB);
+        put(a, 0, MIB);
+        put(a, 8 * MIB, MIB);
         ctx->on_progress = cut_off;
         ctx->userdata = &a;
         CHECK_ERROR(data_copy(ctx, &j, &done), &ctx->error, ERROR_FAILED);
