@@ -137,7 +137,7 @@ static int open_either(const FileRoot *r, const char *name, const char *raw, con
                        bool *ret_read_only)
 {
         const char *kind = bag_get_string(options, "kind");
-        OpenMode mode;
+        OpenMode mode = OPEN_EITHER;
         int k;
 
         k = open_mode(r->ctx, options, &mode);

@@ -298,7 +298,7 @@ static int snapshot_image(FileSwap *s, SnapshotAction action, const char *snapsh
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ char *word = NULL;
         Ctx *c = s->root.ctx;
-        const char *what;
+        const char *what = NULL;
         int k;
 
         k = tool_words(s, action, snapshot, &what, &word);

@@ -54,7 +54,7 @@ static ExitStatus run_there(const char *host, const CommandLine *line, int input
         _cleanup_strv_ char **argv = NULL;
         _cleanup_free_ char *command = NULL;
         _cleanup_error_ Error e = ERROR_NULL;
-        int status;
+        int status = STATUS_FAILED;
 
         if (command_line_to_argv(line, "poolctl", &argv) < 0)
                 return out_of_memory();
