@@ -54,16 +54,25 @@ int request_check_alone(const Pool *p, const char *volume, Operation o, Error *e
                          volume, alone[o], v->name);
 }
 
-int request_check_snapshots(const Volume *v, const char *what, Error *e)
+/* What cannot happen to a volume that has snapshots, which would be lost or keep what is to be destroyed. */
+static const char *const single[_OPERATION_MAX] = {
+        [OPERATION_VOLUME_MOVE] = "be moved to another pool",
+        [OPERATION_VOLUME_CONVERT] = "be converted",
+        [OPERATION_VOLUME_REBASE] = "change what it stands on",
+        [OPERATION_VOLUME_FLATTEN] = "change what it stands on",
+        [OPERATION_VOLUME_WIPE] = "be wiped",
+};
+
+int request_check_snapshots(const Volume *v, Operation o, Error *e)
 {
         const char *list = volume_snapshots(v);
         SnapshotInfo first;
 
-        if (snapshot_list_next(&list, &first) <= 0)
+        if (!single[o] || snapshot_list_next(&list, &first) <= 0)
                 return 0;
         return error_set(e, ERROR_IN_USE,
                          "Volume %s cannot %s while it has snapshots, %.*s for one; delete them first",
-                         v->name, what, (int)first.name_length, first.name);
+                         v->name, single[o], (int)first.name_length, first.name);
 }
 
 /* Headers may lie, so a chain may be a circle. */
@@ -170,6 +179,8 @@ static int check_volume(const Job *j, const Pool *p, Error *e)
                 x = volume_check_read(v, e);
         if (x >= 0 && !is_growth(j, v))
                 x = request_check_alone(p, j->volume, j->operation, e);
+        if (x >= 0)
+                x = request_check_snapshots(v, j->operation, e);
         if (x >= 0 && j->operation == OPERATION_VOLUME_RENAME)
                 x = request_check_free_name(p, bag_get_string(job_args(j), "name"), e);
         if (x >= 0 && j->operation == OPERATION_VOLUME_DELETE)
@@ -188,6 +199,8 @@ static int check_new(const Job *j, const Pool *p, Error *e)
                 x = volume_check_read(source, e);
         if (x >= 0 && j->source)
                 x = request_check_alone(source->pool, j->source, j->operation, e);
+        if (x >= 0 && j->source)
+                x = request_check_snapshots(source, j->operation, e);
         return x;
 }
 

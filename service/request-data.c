@@ -199,13 +199,13 @@ int prepare_volume_export(const Request *r, Prepared *p, Error *e)
 /* ---- images changed in place ---- */
 
 /* A volume whose image is written anew from what is in it. */
-static int check_rewritable(const Volume *v, const char *what, Error *e)
+static int check_rewritable(const Request *r, const Volume *v, Error *e)
 {
         int x = volume_check_write(v, e);
 
         if (x >= 0)
                 x = volume_check_read(v, e);
-        return x < 0 ? x : request_check_snapshots(v, what, e);
+        return x < 0 ? x : request_check_snapshots(v, r->operation, e);
 }
 
 /* Where it is, whose it is and what it stands on do not change with its format. */
@@ -253,7 +253,7 @@ int prepare_volume_convert(const Request *r, Prepared *p, Error *e)
         if (x >= 0)
                 x = check_new_format(r, v, e);
         if (x >= 0)
-                x = check_rewritable(v, "be converted", e);
+                x = check_rewritable(r, v, e);
         if (x >= 0)
                 x = request_check_alone(r->pool, r->volume, r->operation, e);
         if (x >= 0)
@@ -293,7 +293,7 @@ static int prepare_overlay(const Request *r, Prepared *p, Volume **ret, Error *e
         if (x >= 0)
                 x = request_feature(r->pool, "rebase", "change backing volumes", e);
         if (x >= 0)
-                x = check_rewritable(v, "change what it stands on", e);
+                x = check_rewritable(r, v, e);
         if (x >= 0 && !can_stand_on_another(v))
                 x = error_set(e, ERROR_NOT_SUPPORTED,
                               "Volume %s is of format %s, which cannot have a backing volume", r->volume,
@@ -381,8 +381,8 @@ int prepare_volume_wipe(const Request *r, Prepared *p, Error *e)
                 x = volume_check_write(v, e);
         if (x >= 0)
                 x = request_check_alone(r->pool, r->volume, r->operation, e);
-        if (x >= 0) /* which would keep what is to be destroyed */
-                x = request_check_snapshots(v, "be wiped", e);
+        if (x >= 0)
+                x = request_check_snapshots(v, r->operation, e);
         if (x >= 0)
                 x = request_need(p, r->pool, v, "volume-wipe", NULL, e);
         if (x >= 0 && bag_set_string(p->args, "algorithm", r->algorithm) < 0)

@@ -66,8 +66,8 @@ int request_submit_child(Job *parent, const Request *r, Prepared *p, Job **ret, 
 /* request-check.c */
 /* InUse where other volumes stand on this one, and the operation would harm them. */
 int request_check_alone(const Pool *p, const char *volume, Operation o, Error *e);
-/* InUse while the volume has snapshots; `what` goes on after "Volume X cannot ". */
-int request_check_snapshots(const Volume *v, const char *what, Error *e);
+/* InUse where the volume has snapshots, and the operation does not go with them. */
+int request_check_snapshots(const Volume *v, Operation o, Error *e);
 int request_check_free_name(const Pool *p, const char *name, Error *e); /* VolumeExists */
 /* Everything that would go with it, each behind the one that it stands on; *ret stays NULL when there is nothing. */
 int request_collect_dependents(const Pool *p, const char *volume, char ***ret, Error *e);

@@ -314,7 +314,7 @@ static int check_movable(const Request *r, const Volume *v, Error *e)
         if (x >= 0)
                 x = request_check_alone(r->pool, r->volume, OPERATION_VOLUME_MOVE, e);
         if (x >= 0)
-                x = request_check_snapshots(v, "be moved to another pool", e);
+                x = request_check_snapshots(v, OPERATION_VOLUME_MOVE, e);
         if (x >= 0)
                 x = check_copy(r->pool, r->target, e);
         return x < 0 ? x : request_feature(r->pool, "volume-delete", "delete volumes", e);

@@ -180,6 +180,45 @@ static void a_new_dependent_stops_a_deletion(void)
         core_wipe();
 }
 
+/* A snapshot that was still being made when its volume was to be wiped, converted or moved away. */
+static void a_new_snapshot_stops_what_would_lose_it(void)
+{
+        const Operation lost[] = { OPERATION_VOLUME_WIPE, OPERATION_VOLUME_CONVERT, OPERATION_VOLUME_MOVE };
+        Pool *p, *q;
+
+        core_new(&core, (ManagerConfig){});
+        p = core_pool(&core, "p");
+        q = core_pool(&core, "q");
+        CHECK_EQ(core_wait(&core, core_create(p, "v")), JOB_DONE);
+        FOREACH_ELEMENT (o, lost) {
+                Request r = {
+                        .operation = OPERATION_SNAPSHOT_CREATE, .pool = p, .volume = "v", .snapshot = "s"
+                };
+                Job *snapshot, *after;
+
+                core_fault(&core, "slow snapshot");
+                snapshot = core_submit(&r);
+                r = (Request){ .operation = *o,
+                               .pool = p,
+                               .volume = "v",
+                               .capacity = UINT64_MAX,
+                               .target = q,
+                               .format = "qcow2",
+                               .algorithm = "zero" };
+                after = core_submit(&r);
+                (void)core_wait(&core, after);
+                CHECK_JOB_DONE(snapshot);
+                CHECK_JOB_FAILED(after, ERROR_IN_USE);
+                core_fault(&core, NULL);
+                r = (Request){
+                        .operation = OPERATION_SNAPSHOT_DELETE, .pool = p, .volume = "v", .snapshot = "s"
+                };
+                CHECK_EQ(core_wait(&core, core_submit(&r)), JOB_DONE);
+        }
+        core_end(&core);
+        core_wipe();
+}
+
 static unsigned with_worker(void)
 {
         unsigned n = 0;
@@ -344,6 +383,7 @@ int main(int argc, char **argv)
         RUN(readers_share);
         RUN(dependents_are_ordered);
         RUN(a_new_dependent_stops_a_deletion);
+        RUN(a_new_snapshot_stops_what_would_lose_it);
         RUN(job_workers_are_limited);
         RUN(a_dead_pool_leaves_places);
         RUN(queued_jobs_are_limited);
