@@ -21,22 +21,6 @@ static const Kind kinds[] = {
         { "libvirt-disk", "device", attachment_write_disk },
 };
 
-/* QEMU's word for a format; NULL: it has no driver. */
-static const char *driver_of(const char *format)
-{
-        static const char *const names[][2] = {
-                { "raw", "raw" },   { "iso", "raw" },     { "bochs", "bochs" },     { "cloop", "cloop" },
-                { "dmg", "dmg" },   { "vpc", "vpc" },     { "vhd", "vpc" },         { "vdi", "vdi" },
-                { "qcow", "qcow" }, { "qcow2", "qcow2" }, { "qed", "qed" },         { "vmdk", "vmdk" },
-                { "vhdx", "vhdx" }, { "luks", "luks" },   { "ploop", "parallels" },
-        };
-
-        FOREACH_ELEMENT (name, names)
-                if (streq_ptr((*name)[0], format))
-                        return (*name)[1];
-        return NULL;
-}
-
 static uint64_t hash(uint64_t h, const char *text) /* FNV-1a */
 {
         for (; *text; text++)
@@ -148,7 +132,7 @@ static int add_node(Attachment *a, const Bag *node, const char *volume, Error *e
                 return error_set(e, ERROR_LIMITS_EXCEEDED, "Volume %s stands on more than %zu images",
                                  volume, ELEMENTSOF(a->nodes) - 1);
         n->format = bag_get_string(node, "format");
-        n->driver = driver_of(n->format);
+        n->driver = image_format_to_driver(image_format_from_string(n->format));
         n->protocol = bag_get_bag(node, "protocol");
         n->libvirt = bag_get_bag(node, "libvirt");
         if (!n->driver)

@@ -43,11 +43,6 @@ static int add_fd(Line *l, int fd)
         return number;
 }
 
-const char *qemu_driver(ImageFormat f)
-{
-        return f == FORMAT_ISO ? "raw" : image_format_to_string(f);
-}
-
 static int add_secret(Line *l, const QemuImage *i)
 {
         if (i->passphrase < 0)
@@ -111,7 +106,7 @@ static int create_once(Ctx *c, const QemuImage *i)
         add(&l, "create");
         add(&l, "-q");
         add(&l, "-f");
-        add(&l, qemu_driver(i->format));
+        add(&l, image_format_to_driver(i->format));
         if (asprintf(&l.file, "/proc/self/fd/%d", add_fd(&l, i->fd)) < 0 ||
             asprintf(&l.size, "%llu", (unsigned long long)i->capacity) < 0)
                 return -ENOMEM;
@@ -123,7 +118,7 @@ static int create_once(Ctx *c, const QemuImage *i)
                 add(&l, "-b");
                 add(&l, i->backing);
                 add(&l, "-F");
-                add(&l, qemu_driver(i->backing_format));
+                add(&l, image_format_to_driver(i->backing_format));
         }
         r = qemu_options(i, &l.options);
         if (r < 0)
@@ -177,7 +172,7 @@ int qemu_node(const ImageNode *chain, size_t n, bool locked, CommandFd *fds, siz
                              "%s{\"driver\":\"%s\",\"file\":{\"driver\":\"file\",\"filename\":\"/proc/self/"
                              "fd/"
                              "%d\"%s}%s%s}",
-                             k == 0 ? "json:" : "", qemu_driver(chain[k].format), number,
+                             k == 0 ? "json:" : "", image_format_to_driver(chain[k].format), number,
                              locked ? ",\"locking\":\"off\"" : "",
                              has_backing(chain[k].format) ? ",\"backing\":" : "",
                              !has_backing(chain[k].format) ? ""
@@ -239,7 +234,8 @@ static int target_text(Line *l, const QemuImage *i)
 
         return asprintf(&l->target,
                         "driver=%s,file.driver=file,file.filename=/proc/self/fd/%d,file.locking=off%s",
-                        qemu_driver(i->format), add_fd(l, i->fd), i->passphrase >= 0 ? key : "") < 0
+                        image_format_to_driver(i->format), add_fd(l, i->fd),
+                        i->passphrase >= 0 ? key : "") < 0
                        ? -ENOMEM
                        : 0;
 }
@@ -304,7 +300,7 @@ static int rebase_data(Ctx *c, const ImageNode *chain, size_t n, const ImageNode
         add(&l, "-b");
         add(&l, l.backing);
         add(&l, "-F");
-        add(&l, qemu_driver(backing[0].format));
+        add(&l, image_format_to_driver(backing[0].format));
         add(&l, l.node);
         return run(c, &l, capacity, 0, RUN_FRESH | RUN_WRITES);
 }
@@ -325,7 +321,7 @@ static int rebase_name(Ctx *c, const ImageNode *image, const char *name, ImageFo
         add(&l, "-b");
         add(&l, name);
         add(&l, "-F");
-        add(&l, qemu_driver(format));
+        add(&l, image_format_to_driver(format));
         add(&l, l.node);
         return run(c, &l, capacity, 0, RUN_FRESH);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* qemu-img on descriptors: it never gets a path, every node is stated with its format, and it runs in the
- * sandbox. Source: qemu-img(1), qemu-block-drivers(7). All of these start a process: ctx_need_job() comes
- * before. */
+/* qemu-img on descriptors: it never gets a path, every node is stated with its format, for which QEMU has to have a driver
+ * (image_format_to_driver()), and it runs in the sandbox. Source: qemu-img(1), qemu-block-drivers(7). All of these start a
+ * process: ctx_need_job() comes before. */
 #pragma once
 
 #include "backend.h"
@@ -42,9 +42,6 @@ int qemu_img_rebase(Ctx *c, const ImageNode *chain, size_t n, const ImageNode *b
 /* The text "json:{...}" of a chain for a tool of qemu, its ends closed with "backing": null, and the descriptors of that,
  * n more at the end of `fds`. locked: the descriptors hold QEMU's locks, which the tool must then not take again. */
 int qemu_node(const ImageNode *chain, size_t n, bool locked, CommandFd *fds, size_t *n_fds, char **ret);
-
-/* The format under the name that qemu knows. */
-const char *qemu_driver(ImageFormat f);
 
 /* qemu-options.c: what -o of `qemu-img create` gets, NULL: nothing. */
 int qemu_options(const QemuImage *i, char **ret);

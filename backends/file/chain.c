@@ -43,6 +43,11 @@ int file_check_readable(Ctx *c, const char *name, ImageFormat f, const ImageInfo
                         "Image %s is encrypted, and what needs its passphrase is not done here; it can "
                         "only be copied as it is",
                         name);
+        if (!image_format_to_driver(f))
+                return error_set(ctx_error(c), ERROR_NOT_SUPPORTED,
+                                 "Image %s is of format %s, which QEMU has no driver for; declare it raw to "
+                                 "use its bytes as they are",
+                                 name, image_format_to_string(f));
         return file_check_pinned(c, name, f, i);
 }
 

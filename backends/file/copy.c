@@ -78,7 +78,7 @@ static int choose_format(Copy *s)
         s->format = word ? image_format_from_string(word) : is;
         if ((int)s->format < 0)
                 s->format = FORMAT_NONE;
-        s->convert = s->source->n > 1 || !streq_ptr(qemu_driver(s->format), qemu_driver(is));
+        s->convert = s->source->n > 1 || !image_format_is_same(s->format, is);
         for (size_t i = 0; i < bag_size(s->what.options); i++)
                 if (!is_file_option(bag_key(s->what.options, i)))
                         s->convert = true;

@@ -189,6 +189,11 @@ static int find_backing(const FileRoot *r, const char *name, const Bag *options,
         if (ret->format != e.info.format && e.image.format != ret->format)
                 return error_set(error, ERROR_INVALID_ARGS, "Backing file %s does not look like %s", path,
                                  word);
+        if (!image_format_to_driver(ret->format))
+                return error_set(error, ERROR_NOT_SUPPORTED,
+                                 "Backing file %s is of format %s, which QEMU has no driver for; declare it "
+                                 "raw to use its bytes as they are",
+                                 path, image_format_to_string(ret->format));
         ret->capacity = ret->format == e.info.format ? e.info.capacity : e.image.capacity;
         if (file_backing_path(path, &ret->path) < 0)
                 return error_set(error, ERROR_NO_MEMORY, "Out of memory");

@@ -5,8 +5,8 @@
 #include "data/stream.h"
 #include "file/copy.h"
 #include "file/create.h"
-#include "file/lend.h"
 #include "file/exchange.h"
+#include "file/lend.h"
 
 typedef struct Export {
         FileRoot root;
@@ -55,9 +55,7 @@ static int choose_format(Export *s, const char *word)
 
         if (!word && s->source.n > 1)
                 word = "qcow2";
-        if (s->source.n == 1 &&
-            (!word || (image_format_from_string(word) > FORMAT_NONE &&
-                       streq(qemu_driver(image_format_from_string(word)), qemu_driver(is)))))
+        if (s->source.n == 1 && (!word || image_format_is_same(image_format_from_string(word), is)))
                 return 0;
         s->words = bag_new();
         if (!s->words || bag_set_string(s->words, "format", word) < 0)

@@ -116,7 +116,7 @@ static int choose_format(Import *s, ImageFormat is, bool encrypted)
         if (s->format == FORMAT_DIR)
                 return error_set(ctx_error(s->root.ctx), ERROR_INVALID_ARGS,
                                  "Volume %s: an image cannot become a directory", s->name);
-        s->as_is = makes && !is_made_anew(s->options) && streq(qemu_driver(s->format), qemu_driver(is));
+        s->as_is = makes && !is_made_anew(s->options) && image_format_is_same(s->format, is);
         return 0;
 }
 

@@ -52,6 +52,30 @@ ImageFormat image_format_from_string(const char *s)
         return _FORMAT_INVALID;
 }
 
+const char *image_format_to_driver(ImageFormat f)
+{
+        switch (f) {
+        case FORMAT_ISO:
+                return "raw";
+        case FORMAT_VHD:
+                return "vpc";
+        case FORMAT_PLOOP:
+                return "parallels";
+        case FORMAT_NONE:
+        case FORMAT_DIR:
+        case FORMAT_FAT:
+        case FORMAT_COW:
+                return NULL;
+        default:
+                return image_format_to_string(f);
+        }
+}
+
+bool image_format_is_same(ImageFormat a, ImageFormat b)
+{
+        return a == b || ((a == FORMAT_RAW || a == FORMAT_ISO) && (b == FORMAT_RAW || b == FORMAT_ISO));
+}
+
 /* Shown on the bus and in terminals: valid UTF-8 without control bytes, of bounded length. */
 static bool text_is_plausible(const char *s, size_t limit)
 {

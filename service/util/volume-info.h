@@ -72,5 +72,9 @@ VolumeType volume_type_from_string(const char *s);
 const char *image_format_to_string(ImageFormat f); /* "raw" ...; FORMAT_NONE: "none" */
 ImageFormat image_format_from_string(const char *s);
 
+/* QEMU's name for a format; NULL: it has no driver. See "Disk image file formats" in qemu-block-drivers(7). */
+const char *image_format_to_driver(ImageFormat f);
+bool image_format_is_same(ImageFormat a, ImageFormat b); /* iso is raw by another name */
+
 /* Plausibility of a record that came from a worker: lengths, UTF-8, enum ranges. 0 or Failed. */
 int volume_info_check(const VolumeInfo *v, Error *e);

@@ -54,6 +54,17 @@ static void plausible(void)
                 CHECK_ERROR(volume_info_check(&v, &e), &e, ERROR_FAILED); \
         } while (0)
 
+static void drivers(void)
+{
+        CHECK_STREQ(image_format_to_driver(FORMAT_QCOW2), "qcow2");
+        CHECK_STREQ(image_format_to_driver(FORMAT_ISO), "raw");
+        CHECK_STREQ(image_format_to_driver(FORMAT_PLOOP), "parallels");
+        CHECK(!image_format_to_driver(FORMAT_COW));
+        CHECK(!image_format_to_driver(_FORMAT_INVALID));
+        CHECK(image_format_is_same(FORMAT_ISO, FORMAT_RAW));
+        CHECK(!image_format_is_same(FORMAT_COW, FORMAT_FAT));
+}
+
 static void impossible(void)
 {
         memset(long_text, 'x', sizeof(long_text) - 1);
@@ -67,7 +78,7 @@ static void impossible(void)
         REFUSED(format, _FORMAT_MAX);
         REFUSED(detected, (ImageFormat)200);
         REFUSED(backing_format, _FORMAT_MAX);
-        REFUSED(flags, 1u << 4);
+        REFUSED(flags, 1u << 5);
         REFUSED(mode, 010000);
         REFUSED(backing, "a\x1b");
         REFUSED(backing, long_text);
@@ -79,6 +90,7 @@ int main(void)
 {
         RUN(words);
         RUN(plausible);
+        RUN(drivers);
         RUN(impossible);
         return 0;
 }
