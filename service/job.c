@@ -236,9 +236,10 @@ void job_set_progress(Job *j, uint64_t done, uint64_t total)
         JobRun *run = j->run;
         uint64_t now = now_usec(CLOCK_MONOTONIC);
 
+        if (done != j->bytes_done)
+                j->stalled = false;
         j->bytes_done = done;
         j->bytes = total;
-        j->stalled = false;
         if (run->rate_usec == 0) {
                 run->rate_usec = now;
                 run->rate_bytes = done;

@@ -26,7 +26,9 @@ static void on_worker_progress(uint64_t done, uint64_t total, void *userdata)
 {
         Job *j = userdata;
 
-        run_keep_alive(j);
+        /* A worker that waits for somebody says again and again where it is. */
+        if (done != j->bytes_done)
+                run_keep_alive(j);
         job_set_progress(j, done, total);
 }
 

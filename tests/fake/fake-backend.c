@@ -15,7 +15,7 @@
  *   endless  tells of ever more volumes           pipe     (watch) gives a pipe to watch
  *   many     tells of 100,000 volumes, all but    none     (refresh) tells of none
  *            the first backed by the first
- *   late     (remove) does it, then crashes
+ *   late     (remove) does it, then crashes       idle     a job that tells that it comes no further
  * A file may tell several, one in a line.
  * A file that begins with "backing:PATH" and a line end is a volume with that backing file, one that begins with "QFI" has
  * format qcow2. Snapshots are the word of snapshot-list.h in the file ".NAME". */
@@ -133,6 +133,18 @@ static int be_slow(Ctx *c)
         return 0;
 }
 
+static int be_idle(Ctx *c)
+{
+        int r = 0;
+
+        ctx_ready(c);
+        while (r >= 0) {
+                (void)usleep(20000);
+                r = ctx_progress(c, 1 << 20, 2 << 20);
+        }
+        return r;
+}
+
 static int run_tool(Ctx *c, const char *const *argv)
 {
         const Command command = { .argv = argv, .timeout_sec = 120 };
@@ -191,6 +203,8 @@ static int do_fault(Ctx *c, const char *operation, const char *name)
                 return r;
         if (streq(fault, "slow"))
                 return be_slow(c);
+        if (streq(fault, "idle"))
+                return be_idle(c);
         if (streq(fault, "die"))
                 abort();
         if (streq(fault, "stuck"))

@@ -443,6 +443,28 @@ static void progress_and_rate(void)
         core_wipe();
 }
 
+/* Whose peer takes nothing, however often the worker says so. */
+static void a_job_that_waits_is_stalled(void)
+{
+        Job *j;
+        Pool *p;
+
+        core_new(&core, (ManagerConfig){ .deadline_usec = 1500000 });
+        p = core_pool(&core, "p");
+        core_fault(&core, "idle create");
+        j = core_create(p, "v");
+        job_announce(j);
+        UNTIL(&core, j->bytes_done > 0);
+        CHECK(!j->stalled);
+        UNTIL(&core, j->stalled);
+        core_pause(&core, 300000);
+        CHECK(j->stalled && j->state == JOB_RUNNING);
+        CHECK_OK(job_cancel(j, NULL));
+        CHECK_EQ(core_wait(&core, j), JOB_CANCELLED);
+        core_end(&core);
+        core_wipe();
+}
+
 int main(int argc, char **argv)
 {
         core_main(argc, argv);
@@ -458,5 +480,6 @@ int main(int argc, char **argv)
         RUN(a_stop_does_not_wait_for_a_scan);
         RUN(a_transient_pool_that_does_not_start_goes);
         RUN(progress_and_rate);
+        RUN(a_job_that_waits_is_stalled);
         return 0;
 }
