@@ -224,15 +224,34 @@ static int check_convert_words(const Bag *options, Error *e)
         return 0;
 }
 
+/* Volumes are made as iso, which libvirt has for raw ones that hold a CD, but what is in one is no other. */
+static int check_same_bytes(const Request *r, const Volume *v, Error *e)
+{
+        bool to_iso = streq(r->format, "iso");
+
+        if (!to_iso && !(v->format == FORMAT_ISO && streq(r->format, "raw")))
+                return 0;
+        return error_set(e, ERROR_INVALID_ARGS,
+                         "Formats raw and iso are the same bytes under two names; %sdeclare volume %s %s by "
+                         "SetFormat",
+                         to_iso && v->format != FORMAT_RAW ? "convert to raw, then " : "", r->volume,
+                         r->format);
+}
+
 static int check_new_format(const Request *r, const Volume *v, Error *e)
 {
+        int x;
+
+        if (streq(image_format_to_string(v->format), r->format))
+                return error_set(e, ERROR_INVALID_ARGS, "Volume %s is of format %s already", r->volume,
+                                 r->format);
+        x = check_same_bytes(r, v, e);
+        if (x < 0)
+                return x;
         if (!strv_contains(r->pool->backend->create_formats, r->format))
                 return error_set(e, ERROR_NOT_SUPPORTED,
                                  "A volume of format %s cannot be made in a pool of type %s", r->format,
                                  pool_type(r->pool));
-        if (streq(image_format_to_string(v->format), r->format))
-                return error_set(e, ERROR_INVALID_ARGS, "Volume %s is of format %s already", r->volume,
-                                 r->format);
         return 0;
 }
 

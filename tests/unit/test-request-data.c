@@ -349,6 +349,30 @@ static void quotas(void)
         end();
 }
 
+/* They differ in what is declared, not in what is written. */
+static void raw_and_iso(void)
+{
+        static const struct {
+                const char *volume, *format;
+                ErrorKind wanted;
+        } cases[] = {
+                { "v", "iso", ERROR_INVALID_ARGS },
+                { "image", "iso", ERROR_INVALID_ARGS },
+                { "cd", "raw", ERROR_INVALID_ARGS },
+                { "cd", "qcow2", ERROR_NONE },
+        };
+        Request r;
+
+        begin();
+        put("cd", FORMAT_ISO, 0, NULL, NULL);
+        FOREACH_ELEMENT (c, cases) {
+                r = good(OPERATION_VOLUME_CONVERT, c->volume);
+                r.format = c->format;
+                refused(r, NULL, c->wanted);
+        }
+        end();
+}
+
 /* Of few volumes polkit is asked one by one, of many once, and as of an administrator's. */
 static void conversions_of_a_pool(void)
 {
@@ -387,6 +411,7 @@ int main(int argc, char **argv)
         RUN(snapshots);
         RUN(actions);
         RUN(quotas);
+        RUN(raw_and_iso);
         RUN(conversions_of_a_pool);
         return 0;
 }
