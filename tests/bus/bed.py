@@ -103,11 +103,18 @@ class Daemon:
         with open(self.log, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, env=environment, cwd="/")
         probe = Client(self.address)
-        up = wait_until(lambda: probe.has_service() or self.process.poll() is not None, 20)
+        up = wait_until(lambda: self.has_name(probe) or self.process.poll() is not None, 20)
         probe.close()
         if not up or self.process.poll() is not None:
             raise RuntimeError("poolkeeperd did not come up:\n" + self.tail())
         return self
+
+    def has_name(self, probe):
+        """Not the one before, whose end the bus may not have seen yet."""
+        try:
+            return probe.bus("GetConnectionUnixProcessID", "s", NAME) == self.process.pid
+        except BusError:
+            return False
 
     def tail(self, lines=30):
         with open(self.log, encoding="utf-8", errors="replace") as file:

@@ -151,6 +151,7 @@ class Pending:
 
     def __init__(self, connection, arguments, fds, reply):
         self.connection = connection
+        self.fds = fds
         self.reply = reply
         self.started = time.monotonic()
         self.ended = None
@@ -160,6 +161,7 @@ class Pending:
 
     def _on_reply(self, connection, result):
         self.ended = time.monotonic()
+        close_all(self.fds)
         try:
             self.answer = received(self.reply, *connection.call_with_unix_fd_list_finish(result))
         except GLib.Error as error:
@@ -184,6 +186,12 @@ class Pending:
 def unpack(reply):
     values = reply.unpack()
     return values[0] if len(values) == 1 else (values or None)
+
+
+def close_all(fds):
+    """The duplicates that were sent: an error that is kept would keep them open, too."""
+    for fd in fds.steal_fds():
+        os.close(fd)
 
 
 def received(types, reply, fds):
@@ -297,6 +305,8 @@ class Method:
             return received(self.reply, *self.proxy.client.connection.call_with_unix_fd_list_sync(*arguments, fds, None))
         except GLib.Error as error:
             raise BusError.of(error) from None
+        finally:
+            close_all(fds)
 
     def begin(self, *args, timeout=60, interactive=False, fds=(), **more):
         return Pending(self.proxy.client.connection, *self._arguments(args, more, timeout, interactive, fds), self.reply)
