@@ -8,7 +8,7 @@
 
 #define ROOM_MIN 65536u
 
-/* Of the memfd: this, then the snapshot records, then the volumes. */
+/* Of the memfd: this, then the records of what was seen, then the volumes. */
 typedef struct FoundHeader {
         uint64_t records_size, n_records;
 } FoundHeader;
@@ -57,10 +57,10 @@ int found_add(FoundWriter *w, const VolumeInfo *v)
         return 0;
 }
 
-int found_finish(const FoundWriter *w, const SnapshotWriter *records, int fd)
+int found_finish(const FoundWriter *w, const SeenWriter *records, int fd)
 {
         FoundHeader header = { .n_records = records->n };
-        const void *data = snapshot_records(records, &header.records_size);
+        const void *data = seen_records(records, &header.records_size);
         int r;
 
         r = loop_write(fd, &header, sizeof(header));
@@ -75,7 +75,7 @@ void found_writer_done(FoundWriter *w)
         *w = (FoundWriter){};
 }
 
-int found_open(int fd, SnapshotWriter *records, FoundReader *ret)
+int found_open(int fd, SeenWriter *records, FoundReader *ret)
 {
         FoundReader r = FOUND_READER_NULL;
         const FoundHeader *h;
@@ -96,7 +96,7 @@ int found_open(int fd, SnapshotWriter *records, FoundReader *ret)
         if (h->records_size > r.size - sizeof(*h))
                 k = -EBADMSG;
         else
-                k = snapshot_add_records(records, h + 1, h->records_size, h->n_records);
+                k = seen_add_records(records, h + 1, h->records_size, h->n_records);
         if (k < 0) {
                 found_close(&r);
                 return k;

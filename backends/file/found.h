@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What one process of a scan found, for the other to tell: volumes and snapshot records, in a memfd that both have. */
+/* What one process of a scan found, for the other to tell: volumes and records of what was seen, in a memfd that both have. */
 #pragma once
 
-#include "file/snapshot.h"
+#include "file/seen.h"
 #include "util/volume-info.h"
 
 typedef struct FoundWriter {
@@ -12,7 +12,7 @@ typedef struct FoundWriter {
 
 int found_add(FoundWriter *w, const VolumeInfo *v);
 /* Writes both into the memfd. */
-int found_finish(const FoundWriter *w, const SnapshotWriter *records, int fd);
+int found_finish(const FoundWriter *w, const SeenWriter *records, int fd);
 void found_writer_done(FoundWriter *w);
 
 typedef struct FoundReader {
@@ -22,8 +22,8 @@ typedef struct FoundReader {
 
 #define FOUND_READER_NULL ((FoundReader){})
 
-/* Appends the snapshot records to `records`. -EBADMSG when the memfd does not hold what found_finish() left. */
-int found_open(int fd, SnapshotWriter *records, FoundReader *ret);
+/* Appends the records of what was seen to `records`. -EBADMSG when the memfd does not hold what found_finish() left. */
+int found_open(int fd, SeenWriter *records, FoundReader *ret);
 /* 1: *ret, whose strings live until found_close(); 0: that was all. */
 int found_next(FoundReader *r, VolumeInfo *ret);
 void found_close(FoundReader *r);

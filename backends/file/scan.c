@@ -12,7 +12,7 @@
 
 #include "file/entry.h"
 #include "file/found.h"
-#include "file/snapshot.h"
+#include "file/seen.h"
 #include "file/snapshots.h"
 #include "util/fileio.h"
 #include "util/names.h"
@@ -57,8 +57,8 @@ int file_each_entry(int dirfd, file_visit_t visit, void *userdata)
 typedef struct Scan {
         FileRoot root;
         FileSnapshots snapshots;
-        SnapshotReader *last; /* NULL: the first scan */
-        SnapshotWriter now;
+        SeenReader *last; /* NULL: the first scan */
+        SeenWriter now;
         uint64_t start_usec, n;
         int came_from; /* the working directory before the scan */
         bool inside;   /* the working directory is the root */
@@ -70,8 +70,8 @@ typedef struct Scan {
 static void scan_done(Scan *s)
 {
         if (s->last)
-                snapshot_close(s->last);
-        snapshot_writer_done(&s->now);
+                seen_close(s->last);
+        seen_writer_done(&s->now);
         if (s->second > 0) {
                 (void)kill(s->second, SIGKILL);
                 (void)waitpid(s->second, NULL, 0);
@@ -121,11 +121,11 @@ static int scan_look(Scan *s, const char *raw, unsigned char type, FileEntry *re
  * behind it. */
 static int scan_remember(Scan *s, const char *raw, const FileEntry *e)
 {
-        return snapshot_add(&s->now, raw, &e->st, true, e->linked || e->error || is_fresh(s, &e->st));
+        return seen_add(&s->now, raw, &e->st, true, e->linked || e->error || is_fresh(s, &e->st));
 }
 
 /* New, changed, or not to be compared. `then` is what the last scan saw, NULL: nothing. */
-static int scan_read(Scan *s, const char *raw, unsigned char type, const SnapshotRecord *then)
+static int scan_read(Scan *s, const char *raw, unsigned char type, const SeenRecord *then)
 {
         _cleanup_entry_ FileEntry e = FILE_ENTRY_NULL;
         int r;
@@ -276,25 +276,24 @@ static int second_collect(Scan *s)
 static int scan_entry(const char *raw, unsigned char type, void *userdata)
 {
         Scan *s = userdata;
-        const SnapshotRecord *then = NULL;
+        const SeenRecord *then = NULL;
         struct statx st;
         int r = 0;
 
         if (++s->n % PROGRESS_ENTRIES == 0) {
-                r = ctx_progress(s->root.ctx, s->n,
-                                 s->last ? MAX((uint64_t)snapshot_size(s->last), s->n) : 0);
+                r = ctx_progress(s->root.ctx, s->n, s->last ? MAX((uint64_t)seen_size(s->last), s->n) : 0);
                 if (r < 0)
                         return r;
         }
         if (!s->last)
                 return s->second > 0 && is_of_second(raw) ? 0 : scan_read(s, raw, type, NULL);
-        then = snapshot_find(s->last, raw, &r);
+        then = seen_find(s->last, raw, &r);
         if (r < 0)
                 return r;
         if (then && !then->again &&
-            statx(s->root.fd, raw, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, SNAPSHOT_STATX, &st) >= 0 &&
-            snapshot_matches(then, &st))
-                return snapshot_add_record(&s->now, then);
+            statx(s->root.fd, raw, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, SEEN_STATX, &st) >= 0 &&
+            seen_matches(then, &st))
+                return seen_add_record(&s->now, then);
         return scan_read(s, raw, type, then);
 }
 
@@ -302,11 +301,11 @@ static int scan_entry(const char *raw, unsigned char type, void *userdata)
  */
 static int scan_missed(Scan *s)
 {
-        const SnapshotRecord *then;
+        const SeenRecord *then;
         size_t cursor = 0;
         int r = 0;
 
-        while (r >= 0 && (then = snapshot_missed(s->last, &cursor)))
+        while (r >= 0 && (then = seen_missed(s->last, &cursor)))
                 r = scan_read(s, then->name, DT_UNKNOWN, then);
         return r;
 }
@@ -327,7 +326,7 @@ int file_scan(Ctx *c, int snapshot, int *ret_snapshot)
         r = file_root_open(c, &s.root);
         if (r < 0)
                 return r;
-        if (snapshot >= 0 && (r = snapshot_open(snapshot, &s.last)) < 0)
+        if (snapshot >= 0 && (r = seen_open(snapshot, &s.last)) < 0)
                 return error_set(ctx_error(c), ERROR_CHANGED,
                                  "What the last refresh of pool %s left cannot be read: %s",
                                  ctx_pool_name(c), strerror(-r));
@@ -343,7 +342,7 @@ int file_scan(Ctx *c, int snapshot, int *ret_snapshot)
         if (r >= 0 && s.last)
                 r = scan_missed(&s);
         if (r >= 0)
-                r = snapshot_finish(&s.now);
+                r = seen_finish(&s.now);
         if (r < 0)
                 return error_set_errno(ctx_error(c), r, "Cannot read directory %s", s.root.path);
         *ret_snapshot = r;

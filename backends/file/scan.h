@@ -4,7 +4,7 @@
 
 #include "file/root.h"
 
-/* As Backend.refresh. Unchanged entries (name, inode, size, blocks, ctime as in the snapshot) are not even
+/* As Backend.refresh. Unchanged entries (name, inode, size, blocks, ctime as seen before) are not even
  * opened. */
 int file_scan(Ctx *c, int snapshot, int *ret_snapshot);
 

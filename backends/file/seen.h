@@ -8,7 +8,7 @@
 
 #include "util/macro.h"
 
-typedef struct SnapshotRecord {
+typedef struct SeenRecord {
         uint64_t inode, size, blocks;
         int64_t ctime_sec;
         uint32_t ctime_nsec;
@@ -16,40 +16,40 @@ typedef struct SnapshotRecord {
         uint8_t listed;     /* it was told as a volume */
         uint8_t again;      /* to be looked at again, whatever it looks like */
         char name[];
-} SnapshotRecord;
+} SeenRecord;
 
 /* ---- writing ---- */
 
-typedef struct SnapshotWriter {
+typedef struct SeenWriter {
         uint8_t *data;
         size_t size, room, n;
-} SnapshotWriter;
+} SeenWriter;
 
-int snapshot_add(SnapshotWriter *w, const char *name, const struct statx *st, bool listed, bool again);
+int seen_add(SeenWriter *w, const char *name, const struct statx *st, bool listed, bool again);
 /* Copies a record of the last scan. */
-int snapshot_add_record(SnapshotWriter *w, const SnapshotRecord *record);
+int seen_add_record(SeenWriter *w, const SeenRecord *record);
 /* The records so far, borrowed; and the way back, which copies them behind those that are there. */
-const void *snapshot_records(const SnapshotWriter *w, uint64_t *ret_size);
-int snapshot_add_records(SnapshotWriter *w, const void *data, uint64_t size, uint64_t n);
+const void *seen_records(const SeenWriter *w, uint64_t *ret_size);
+int seen_add_records(SeenWriter *w, const void *data, uint64_t size, uint64_t n);
 /* A sealed memfd, or negative errno. */
-int snapshot_finish(SnapshotWriter *w);
-void snapshot_writer_done(SnapshotWriter *w);
+int seen_finish(SeenWriter *w);
+void seen_writer_done(SeenWriter *w);
 
 /* ---- reading ---- */
 
-typedef struct SnapshotReader SnapshotReader;
+typedef struct SeenReader SeenReader;
 
-/* -EBADMSG when fd is no snapshot of this version. */
-int snapshot_open(int fd, SnapshotReader **ret);
-void snapshot_close(SnapshotReader *s);
-DEFINE_CLEANUP(SnapshotReader *, snapshot_close)
-size_t snapshot_size(const SnapshotReader *s); /* records */
+/* -EBADMSG when fd was not made by this version. */
+int seen_open(int fd, SeenReader **ret);
+void seen_close(SeenReader *s);
+DEFINE_CLEANUP(SeenReader *, seen_close)
+size_t seen_size(const SeenReader *s); /* records */
 
 /* The record of a name, NULL: there was none. Cheap when names come in the order of the last scan. -ENOMEM
  * in *ret_error. */
-const SnapshotRecord *snapshot_find(SnapshotReader *s, const char *name, int *ret_error);
+const SeenRecord *seen_find(SeenReader *s, const char *name, int *ret_error);
 /* Walks the records that nobody found, NULL at the end. *cursor starts at 0. */
-const SnapshotRecord *snapshot_missed(const SnapshotReader *s, size_t *cursor);
+const SeenRecord *seen_missed(const SeenReader *s, size_t *cursor);
 
-bool snapshot_matches(const SnapshotRecord *record, const struct statx *st);
-#define SNAPSHOT_STATX (STATX_TYPE | STATX_INO | STATX_SIZE | STATX_BLOCKS | STATX_CTIME)
+bool seen_matches(const SeenRecord *record, const struct statx *st);
+#define SEEN_STATX (STATX_TYPE | STATX_INO | STATX_SIZE | STATX_BLOCKS | STATX_CTIME)

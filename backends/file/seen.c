@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "file/snapshot.h"
+#include "file/seen.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
 
 #include "util/fileio.h"
 
-#define SNAPSHOT_MAGIC 0x31304e5350414b50ull /* "PKAPSN01" */
+#define SEEN_MAGIC 0x31304e5350414b50ull /* "PKAPSN01" */
 
-typedef struct SnapshotHeader {
+typedef struct SeenHeader {
         uint64_t magic, n;
-} SnapshotHeader;
+} SeenHeader;
 
-struct SnapshotReader {
+struct SeenReader {
         const uint8_t *map;
         size_t size, n;
         uint32_t *offsets; /* of each record, in units of 8 bytes */
@@ -24,12 +24,12 @@ struct SnapshotReader {
 
 /* ---- writing ---- */
 
-static void *writer_grow(SnapshotWriter *w, size_t bytes)
+static void *writer_grow(SeenWriter *w, size_t bytes)
 {
         void *p;
 
         if (w->size == 0)
-                w->size = sizeof(SnapshotHeader);
+                w->size = sizeof(SeenHeader);
         if (w->size + bytes > w->room) {
                 size_t room = MAX(2 * (w->size + bytes), (size_t)65536);
                 uint8_t *data = realloc(w->data, room);
@@ -45,14 +45,14 @@ static void *writer_grow(SnapshotWriter *w, size_t bytes)
         return p;
 }
 
-int snapshot_add(SnapshotWriter *w, const char *name, const struct statx *st, bool listed, bool again)
+int seen_add(SeenWriter *w, const char *name, const struct statx *st, bool listed, bool again)
 {
         size_t length = strlen(name), padded = (length + 8) & ~(size_t)7;
-        SnapshotRecord *r = writer_grow(w, sizeof(SnapshotRecord) + padded);
+        SeenRecord *r = writer_grow(w, sizeof(SeenRecord) + padded);
 
         if (!r)
                 return -ENOMEM;
-        *r = (SnapshotRecord){
+        *r = (SeenRecord){
                 .inode = st->stx_ino,
                 .size = st->stx_size,
                 .blocks = st->stx_blocks,
@@ -67,9 +67,9 @@ int snapshot_add(SnapshotWriter *w, const char *name, const struct statx *st, bo
         return 0;
 }
 
-int snapshot_add_record(SnapshotWriter *w, const SnapshotRecord *record)
+int seen_add_record(SeenWriter *w, const SeenRecord *record)
 {
-        size_t bytes = sizeof(SnapshotRecord) + record->name_size;
+        size_t bytes = sizeof(SeenRecord) + record->name_size;
         void *p = writer_grow(w, bytes);
 
         if (!p)
@@ -78,13 +78,13 @@ int snapshot_add_record(SnapshotWriter *w, const SnapshotRecord *record)
         return 0;
 }
 
-const void *snapshot_records(const SnapshotWriter *w, uint64_t *ret_size)
+const void *seen_records(const SeenWriter *w, uint64_t *ret_size)
 {
-        *ret_size = w->size == 0 ? 0 : w->size - sizeof(SnapshotHeader);
-        return w->size == 0 ? NULL : w->data + sizeof(SnapshotHeader);
+        *ret_size = w->size == 0 ? 0 : w->size - sizeof(SeenHeader);
+        return w->size == 0 ? NULL : w->data + sizeof(SeenHeader);
 }
 
-int snapshot_add_records(SnapshotWriter *w, const void *data, uint64_t size, uint64_t n)
+int seen_add_records(SeenWriter *w, const void *data, uint64_t size, uint64_t n)
 {
         void *p;
 
@@ -98,30 +98,30 @@ int snapshot_add_records(SnapshotWriter *w, const void *data, uint64_t size, uin
         return 0;
 }
 
-int snapshot_finish(SnapshotWriter *w)
+int seen_finish(SeenWriter *w)
 {
-        SnapshotHeader header = { .magic = SNAPSHOT_MAGIC, .n = w->n };
+        SeenHeader header = { .magic = SEEN_MAGIC, .n = w->n };
 
         if (w->size == 0) /* an empty directory */
-                return memfd_sealed("poolkeeper-snapshot", &header, sizeof(header));
+                return memfd_sealed("poolkeeper-seen", &header, sizeof(header));
         memcpy(w->data, &header, sizeof(header));
-        return memfd_sealed("poolkeeper-snapshot", w->data, w->size);
+        return memfd_sealed("poolkeeper-seen", w->data, w->size);
 }
 
-void snapshot_writer_done(SnapshotWriter *w)
+void seen_writer_done(SeenWriter *w)
 {
         free(w->data);
-        *w = (SnapshotWriter){};
+        *w = (SeenWriter){};
 }
 
 /* ---- reading ---- */
 
-static const SnapshotRecord *reader_record(const SnapshotReader *s, size_t i)
+static const SeenRecord *reader_record(const SeenReader *s, size_t i)
 {
-        return (const SnapshotRecord *)(s->map + (size_t)s->offsets[i] * 8);
+        return (const SeenRecord *)(s->map + (size_t)s->offsets[i] * 8);
 }
 
-void snapshot_close(SnapshotReader *s)
+void seen_close(SeenReader *s)
 {
         if (s->map)
                 (void)munmap((void *)s->map, s->size);
@@ -131,12 +131,12 @@ void snapshot_close(SnapshotReader *s)
         free(s);
 }
 
-static int reader_parse(SnapshotReader *s)
+static int reader_parse(SeenReader *s)
 {
-        const SnapshotHeader *h = (const SnapshotHeader *)s->map;
+        const SeenHeader *h = (const SeenHeader *)s->map;
         size_t at = sizeof(*h);
 
-        if (s->size < sizeof(*h) || h->magic != SNAPSHOT_MAGIC || h->n > s->size / sizeof(SnapshotRecord))
+        if (s->size < sizeof(*h) || h->magic != SEEN_MAGIC || h->n > s->size / sizeof(SeenRecord))
                 return -EBADMSG;
         s->n = h->n;
         s->offsets = malloc(MAX(s->n, (size_t)1) * sizeof(uint32_t));
@@ -144,7 +144,7 @@ static int reader_parse(SnapshotReader *s)
         if (!s->offsets || !s->seen)
                 return -ENOMEM;
         for (size_t i = 0; i < s->n; i++) {
-                const SnapshotRecord *r = (const SnapshotRecord *)(s->map + at);
+                const SeenRecord *r = (const SeenRecord *)(s->map + at);
 
                 if (s->size - at < sizeof(*r) || s->size - at - sizeof(*r) < r->name_size ||
                     r->name_size < 8 || r->name_size % 8 || r->name[r->name_size - 1] || at / 8 > UINT32_MAX)
@@ -155,9 +155,9 @@ static int reader_parse(SnapshotReader *s)
         return 0;
 }
 
-int snapshot_open(int fd, SnapshotReader **ret)
+int seen_open(int fd, SeenReader **ret)
 {
-        _cleanup_(snapshot_closep) SnapshotReader *s = calloc(1, sizeof(*s));
+        _cleanup_(seen_closep) SeenReader *s = calloc(1, sizeof(*s));
         struct stat st;
         void *map;
         int r;
@@ -166,7 +166,7 @@ int snapshot_open(int fd, SnapshotReader **ret)
                 return -ENOMEM;
         if (fstat(fd, &st) < 0)
                 return -errno;
-        if (st.st_size < (off_t)sizeof(SnapshotHeader))
+        if (st.st_size < (off_t)sizeof(SeenHeader))
                 return -EBADMSG;
         map = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
         if (map == MAP_FAILED)
@@ -180,7 +180,7 @@ int snapshot_open(int fd, SnapshotReader **ret)
         return 0;
 }
 
-size_t snapshot_size(const SnapshotReader *s)
+size_t seen_size(const SeenReader *s)
 {
         return s->n;
 }
@@ -194,7 +194,7 @@ static uint64_t name_hash(const char *name)
         return h ^ h >> 29;
 }
 
-static int reader_index(SnapshotReader *s)
+static int reader_index(SeenReader *s)
 {
         size_t size = 16;
 
@@ -214,14 +214,14 @@ static int reader_index(SnapshotReader *s)
         return 0;
 }
 
-static const SnapshotRecord *reader_take(SnapshotReader *s, size_t i)
+static const SeenRecord *reader_take(SeenReader *s, size_t i)
 {
         s->seen[i / 8] |= 1u << i % 8;
         s->next = i + 1;
         return reader_record(s, i);
 }
 
-const SnapshotRecord *snapshot_find(SnapshotReader *s, const char *name, int *ret_error)
+const SeenRecord *seen_find(SeenReader *s, const char *name, int *ret_error)
 {
         if (s->next < s->n && streq(reader_record(s, s->next)->name, name))
                 return reader_take(s, s->next);
@@ -233,7 +233,7 @@ const SnapshotRecord *snapshot_find(SnapshotReader *s, const char *name, int *re
         return NULL;
 }
 
-const SnapshotRecord *snapshot_missed(const SnapshotReader *s, size_t *cursor)
+const SeenRecord *seen_missed(const SeenReader *s, size_t *cursor)
 {
         while (*cursor < s->n) {
                 size_t i = (*cursor)++;
@@ -244,7 +244,7 @@ const SnapshotRecord *snapshot_missed(const SnapshotReader *s, size_t *cursor)
         return NULL;
 }
 
-bool snapshot_matches(const SnapshotRecord *r, const struct statx *st)
+bool seen_matches(const SeenRecord *r, const struct statx *st)
 {
         return !r->again && r->inode == st->stx_ino && r->ctime_sec == st->stx_ctime.tv_sec &&
                r->ctime_nsec == st->stx_ctime.tv_nsec && r->size == st->stx_size &&
