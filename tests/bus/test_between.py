@@ -4,6 +4,7 @@ that have no business in a copy."""
 
 import os
 
+from bed import QUICK
 from client import MIB, GLib, wait_until
 from data import DONE, DataCase, compare, pattern, read_file, write_file
 
@@ -15,7 +16,7 @@ class Between(DataCase):
         """A copy from one pool into another that takes some seconds."""
         self.one, self.two = self.make_pool("one"), self.make_pool("two")
         source = self.make_volume(self.one, "v", SIZE, data=pattern(SIZE))
-        job = self.client.job(self.two.CloneVolume("w", source.path, bandwidth=4 * MIB, **more))
+        job = self.client.job(self.two.CloneVolume("w", source.path, bandwidth=8 * MIB, **more))
         self.assertTrue(wait_until(lambda: job["State"] in ("running", *DONE), 10))
         self.assertNotIn(job["State"], DONE, job["Error"])
         return source, job
@@ -139,6 +140,8 @@ class Between(DataCase):
 
     def test_encrypted(self):
         """Nobody gave the key: copied as it is or refused by name, never opened and never asked for on a terminal."""
+        if QUICK:
+            self.skipTest("making keys takes its time")
         pool, other = self.make_pool("one"), self.make_pool("two")
         for format in ("luks", "qcow2"):
             read, write = os.pipe()

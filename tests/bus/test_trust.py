@@ -194,6 +194,8 @@ class Trust(DataCase):
             ("snapshots", 60, ">I", 0xFFFFFFFF), ("snapshot offset", 64, ">Q", 3), ("features", 72, ">Q", 1 << 60),
             ("header length", 100, ">I", 0x7FFFFFFF), ("backing offset", 8, ">Q", (1 << 64) - 1), ("crypt", 32, ">I", 9),
         ):  # fmt: skip
+            if QUICK and offset > 40:
+                continue
             path = self.patched(offset, layout, value, name=f"damaged-{offset}")
             volume = self.uploaded(path, f"v{offset}")
             self.tried(f"import: {title}", lambda p=path, o=offset: self.pool.ImportVolume(
@@ -210,10 +212,11 @@ class Trust(DataCase):
     def test_compressed_bomb(self):
         """64 MiB of gzip that are 64 GiB of zeros: stopped at the limit, and the disk not filled."""
         one = self.bomb(GIB // 2)
-        data = one * (8 if QUICK else 128)  # members one behind the other are one stream
+        data = one * (2 if QUICK else 128)  # members one behind the other are one stream
+        limit = 128 * MIB if QUICK else GIB
         path = write_file(self.path("bomb"), data)
         free = os.statvfs(self.pool["TargetPath"])
-        for title, words in (("limited", {"capacity": GIB}), ("as a qcow2", {"capacity": GIB, "source-format": "qcow2"})):
+        for title, words in (("limited", {"capacity": limit}), ("as a qcow2", {"capacity": limit, "source-format": "qcow2"})):
             with self.subTest(title):
                 error = self.assertRaisesError(
                     REFUSALS, self.pool.ImportVolume, "v", self.open(path),
