@@ -8,9 +8,6 @@
 #include "file/exchange.h"
 #include "file/volume.h"
 
-#define METADATA_MAX(capacity) \
-        ((capacity) / 16 + (64u << 20)) /* tables of the smallest clusters take a 50th */
-
 typedef struct Import {
         FileRoot root;
         const char *name;
@@ -227,14 +224,12 @@ static int check_digest(Import *s)
 
 /* ---- the volume ---- */
 
-static int take_as_is(Import *s)
+static int copy_as_is(Import *s)
 {
         Ctx *c = s->root.ctx;
         DataCopied copied;
         int k;
 
-        if (s->image.fd == s->new.fd) /* it came to its place at once */
-                return 0;
         k = data_reflink(s->image.fd, s->new.fd);
         if (k != -EOPNOTSUPP)
                 return k < 0 ? error_set_errno(ctx_error(c), k, "Cannot make volume %s", s->name) : 0;
@@ -247,6 +242,27 @@ static int take_as_is(Import *s)
                                       .sparse = true,
                                       .pace = s->bandwidth > 0 ? &s->pace : NULL },
                          &copied);
+}
+
+/* What was found in the caller's own file need not be in it any more when that is copied. */
+static int take_as_is(Import *s)
+{
+        ImageFormat format = s->format;
+        off_t size;
+        int k;
+
+        if (s->image.fd == s->new.fd) /* it came to its place at once */
+                return 0;
+        k = copy_as_is(s);
+        if (k < 0)
+                return k;
+        size = lseek(s->new.fd, 0, SEEK_END);
+        k = check_image(s, s->new.fd, (uint64_t)MAX(size, 0));
+        if (k >= 0 && (!s->as_is || s->format != format))
+                k = error_set(ctx_error(s->root.ctx), ERROR_CHANGED,
+                              "The image for volume %s became another one while it was read; send it again",
+                              s->name);
+        return k;
 }
 
 static int make_volume(Import *s)

@@ -105,6 +105,8 @@ int ctx_need_job(Ctx *c)
 void ctx_ready(Ctx *c)
 {
         c->n_ready++;
+        if (c->on_ready)
+                c->on_ready(c->userdata);
 }
 
 int ctx_progress(Ctx *c, uint64_t done, uint64_t total)

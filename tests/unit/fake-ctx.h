@@ -16,7 +16,8 @@ struct Ctx {
         bool keep_intents;                     /* as if the worker died: nothing is taken back */
         char **vanished, **volumes, **intents; /* intents: "STEP ARGUMENT" */
         VolumeInfo last;                       /* of ctx_volume(); name, backing and error are copies */
-        void (*on_progress)(uint64_t done, void *userdata); /* what somebody else does meanwhile */
+        void (*on_ready)(void *userdata);      /* what somebody else does meanwhile */
+        void (*on_progress)(uint64_t done, void *userdata);
         void (*on_volume)(const VolumeInfo *v, void *userdata);
         void *userdata;
 };

@@ -290,6 +290,25 @@ static void encrypted(void)
         CHECK_OK(unlink("pool/e"));
 }
 
+static void replace_image(void *userdata)
+{
+        CHECK_EQ(shell("qemu-img create -q -f qcow2 -u -b victim -F raw other 4M && "
+                       "dd if=other of=secret conv=notrunc status=none"),
+                 0);
+}
+
+/* Its sender still has it open: what was good when it was looked at is not what is copied. */
+static void image_changes(void)
+{
+        CHECK_OK(create("victim", MIB, words("format", "raw", NULL)));
+        pool->on_ready = replace_image;
+        CHECK_ERROR(import("x", "secret", words("source-format", "qcow2", NULL), NULL), error(),
+                    ERROR_NOT_SUPPORTED);
+        pool->on_ready = NULL;
+        CHECK_EQ(entries(), 1);
+        CHECK_OK(unlink("pool/victim"));
+}
+
 /* Zeros take no room, wherever they come from. */
 static void holes(void)
 {
@@ -384,6 +403,7 @@ int main(void)
         RUN(hostile);
         RUN(bomb);
         RUN(encrypted);
+        RUN(image_changes);
         RUN(holes);
         RUN(other_words);
         RUN(export_formats);
