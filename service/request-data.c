@@ -69,7 +69,8 @@ static int check_range(const Volume *v, const Bag *args, bool grow, Error *e)
 {
         uint64_t offset = bag_get_u64(args, "offset", 0);
 
-        if (v->capacity == UINT64_MAX)
+        /* A formatted image's bytes are not its capacity's; its worker knows them. */
+        if (v->capacity == UINT64_MAX || (v->format != FORMAT_RAW && v->format != FORMAT_ISO))
                 return 0;
         if (grow)
                 return end_of(args, 0) <= INT64_MAX

@@ -277,3 +277,14 @@ class Download(DataCase):
         volume = self.make_volume(self.make_pool(), capacity=16 * MIB, data=pattern(MIB), format="qcow2")
         self.download(volume)
         self.assertEqual(read_file(self.path("download")), read_file(volume["Path"]))
+
+    def test_a_part_of_a_qcow2(self):
+        """Of its file, which has more bytes than the guest's disk."""
+        volume = self.make_volume(self.make_pool(), capacity=MIB, data=pattern(MIB), format="qcow2")
+        content = read_file(volume["Path"])
+        self.assertGreater(len(content), MIB + 4096)
+        with Drain() as drain:
+            self.result(volume.Download(drain.fd, offset=MIB + 4096, wait=True))
+            self.assertEqual(drain.data, content[MIB + 4096 :])
+        with Drain() as drain:
+            self.assertRaisesError("InvalidArgs", volume.Download, drain.fd, offset=len(content) + 1, wait=True)
