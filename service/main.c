@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* poolkeeperd: state first, then the bus, then the pools that start by themselves, then the event loop. */
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <systemd/sd-daemon.h>
 
 #include "bus.h"
@@ -77,11 +79,28 @@ static int set_up_logging(const Settings *s)
         return 0;
 }
 
+/* Workers need capabilities, which a process with NoNewPrivileges can only pass on while it is permitted them
+ * (capabilities(7)). What is used here is none but that to end whatever a worker has started. */
+static int drop_capabilities(void)
+{
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[2];
+
+        if (syscall(SYS_capget, &header, data) < 0)
+                return -errno;
+        data[0].effective &= 1u << CAP_KILL;
+        data[1].effective = 0;
+        return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
 static int run(Daemon *d, const Settings *s, Error *e)
 {
         BusConfig bus = { .address = s->address, .user_mode = s->manager.user_mode };
         int r;
 
+        r = drop_capabilities();
+        if (r < 0)
+                return error_set_errno(e, r, "Cannot give up privileges");
         r = set_up_events(d);
         if (r < 0)
                 return error_set_errno(e, r, "Cannot set up the event loop");

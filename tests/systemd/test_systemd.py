@@ -15,7 +15,9 @@ from nbd import Nbd
 
 UNIT = "poolkeeper.service"
 DROP_IN = f"/run/systemd/system/{UNIT}.d/test.conf"
-EXPOSURE_MAX = 6.0
+EXPOSURE_MAX = 6.3  # what is left open, and why, is said in poolkeeper.service
+CAPABILITIES_MAX = 12
+CAP_KILL = 5
 OTHER = 64003
 
 
@@ -131,8 +133,8 @@ class Systemd(unittest.TestCase):
             status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
         self.assertEqual(status["NoNewPrivs"], "1")
         self.assertEqual(status["Seccomp"], "2")
-        self.assertEqual(int(status["CapEff"], 16) & ~int(status["CapBnd"], 16), 0)
-        self.assertLess(int(status["CapBnd"], 16).bit_count(), 12)
+        self.assertEqual(int(status["CapEff"], 16), 1 << CAP_KILL)  # the others are its workers'
+        self.assertLessEqual(int(status["CapBnd"], 16).bit_count(), CAPABILITIES_MAX)
         self.assertEqual(os.stat("/var/lib/poolkeeper").st_mode & 0o777, 0o700)
 
     def test_session_at_the_machine(self):
