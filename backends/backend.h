@@ -157,7 +157,9 @@ int ctx_result_u64(Ctx *c, const char *key, uint64_t value);
  * queue share one round of fsync(). Takes a duplicate. */
 int ctx_sync_later(Ctx *c, int fd);
 
-/* Undo intents, on disk before they return. A worker that dies has them replayed, last first, through Backend.undo. */
+/* Undo intents, on disk before they return. A worker that dies has them replayed, last first, through Backend.undo; not
+ * one that was only asked a question: volume_stat, volume_info, volume_access, volume_open, volume_endpoint and
+ * volume_attachment write none. */
 int ctx_intent(Ctx *c, const char *step, const char *argument);
 void ctx_intents_done(Ctx *c);
 

@@ -97,6 +97,7 @@ static void on_configured(Bag *result, const Error *e, bool needs_job, void *use
                 fail(userdata, e);
 }
 
+/* Nothing has to be undone: no question writes an intent, and its locks go with its descriptors. */
 static void on_worker_gone(const Error *e, void *userdata)
 {
         Query *q = userdata;
