@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Volumes served by NBD: what a guest sees there, who may not touch them meanwhile, and how long it lasts."""
 
+import fcntl
 import os
+import struct
 
 from bed import IN_SANDBOX, alive, processes
 from client import MIB, BusError, wait_until
@@ -35,14 +37,14 @@ class Endpoint(DataCase):
 
     def done_at_last(self, step):
         """The server needs a moment to see that its client is gone."""
-        self.assertTrue(wait_until(lambda: self.done_unless_in_use(step), 20), "the volume is still in use")
+        self.assertTrue(wait_until(lambda: self.done_unless(step, "InUse"), 20), "the volume is still in use")
 
     @staticmethod
-    def done_unless_in_use(step):
+    def done_unless(step, name):
         try:
             step()
         except BusError as error:
-            if error.name != "InUse":
+            if error.name != name:
                 raise
             return False
         return True
@@ -120,6 +122,33 @@ class Endpoint(DataCase):
         nbd.close()
         self.gone()
         self.assertEqual(read_file(volume["Path"])[: 2 * MIB], data + data)
+
+    @staticmethod
+    def takes_all_but_one(slots):
+        """255 of the 256, as endpoint-slot.c does."""
+        lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 32 << 32, 255, 0)
+        try:
+            fcntl.fcntl(slots, fcntl.F_OFD_SETLK, lock)
+        except BlockingIOError:
+            return False
+        return True
+
+    def test_so_many_at_once(self):
+        volume = self.make_volume(self.make_pool(), capacity=MIB)
+        self.connect(volume).close()
+        self.gone()
+        with open(f"{self.daemon.runtime}/endpoint.slots", "wb") as others:
+            self.assertTrue(wait_until(lambda: self.takes_all_but_one(others), 20), "the first one still counts")
+            nbd = self.connect(volume)
+            self.assertRaisesError("LimitsExceeded", volume.OpenNBD)
+            self.daemon.kill()
+            self.restart()
+            self.assertTrue(wait_until(lambda: self.client.pool(self.pool_of(volume))["State"] == "active", 20))
+            self.assertRaisesError("LimitsExceeded", volume.OpenNBD)
+            nbd.close()
+            again = lambda: self.connect(volume).close()  # noqa: E731
+            self.assertTrue(wait_until(lambda: self.done_unless(again, "LimitsExceeded"), 20), "it still counts")
+        self.gone()
 
     @staticmethod
     def pool_of(volume):
