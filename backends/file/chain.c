@@ -51,20 +51,25 @@ int file_check_readable(Ctx *c, const char *name, ImageFormat f, const ImageInfo
         return file_check_pinned(c, name, f, i);
 }
 
-static int next_node(const FileRoot *r, const char *name, const char *backing, ImageFormat format,
-                     FileEntry *ret, int *ret_fd, ImageFormat *ret_format)
+/* `above`: of the image that stands on it. *ret gives its descriptor away. */
+static int next_node(const FileRoot *r, const char *name, const FileMark *above, const char *backing,
+                     ImageFormat format, FileEntry *ret, int *ret_fd, ImageFormat *ret_format)
 {
         _cleanup_free_ char *raw = file_backing_name(r, backing);
-        int fd;
 
         if (!raw || file_entry_read(r, raw, DT_REG, 0, ret) <= 0)
                 return error_set(ctx_error(r->ctx), ERROR_NOT_SUPPORTED,
                                  "The backing file %s of image %s is not a volume of pool %s", backing, name,
                                  ctx_pool_name(r->ctx));
-        fd = file_open(r, raw, O_RDONLY);
-        if (fd < 0)
-                return error_set_errno(ctx_error(r->ctx), fd, "Cannot open backing file %s", backing);
-        *ret_fd = fd;
+        if (!streq(raw, above->backing))
+                return error_set(
+                        ctx_error(r->ctx), ERROR_ACCESS_DENIED,
+                        "Image %s, or one that it stands on, was not made to stand on %s, which its "
+                        "header names; where that is right, declare its format again",
+                        name, backing);
+        if (ret->fd < 0)
+                return error_set(ctx_error(r->ctx), ERROR_FAILED, "Cannot open backing file %s", backing);
+        *ret_fd = TAKE_FD(ret->fd);
         *ret_format = format == FORMAT_NONE ? ret->info.format : format;
         return file_check_pinned(r->ctx, backing, *ret_format, &ret->image);
 }
@@ -74,6 +79,7 @@ int file_chain_find(const FileRoot *r, const char *name, const FileEntry *e, int
         _cleanup_chain_ FileChain ch = { .nodes[0] = { .fd = fd, .format = e->info.format }, .n = 1 };
         _cleanup_free_ char *backing = NULL;
         ImageFormat format = e->image.backing_format;
+        FileMark above = e->mark;
         int k;
 
         k = file_check_pinned(r->ctx, name, e->info.format, &e->image);
@@ -90,13 +96,14 @@ int file_chain_find(const FileRoot *r, const char *name, const FileEntry *e, int
                                          "Image %s stands on more than %u others; flatten one of them", name,
                                          IMAGE_CHAIN_MAX - 1);
                 node->fd = -EBADF;
-                k = next_node(r, name, backing, format, &below, &node->fd, &node->format);
+                k = next_node(r, name, &above, backing, format, &below, &node->fd, &node->format);
                 ch.n++;
                 if (k < 0)
                         return k;
                 free(backing);
                 backing = NULL;
                 format = below.image.backing_format;
+                above = below.mark;
                 if (node->format == below.image.format && below.image.backing &&
                     !(backing = strdup(below.image.backing)))
                         return -ENOMEM;

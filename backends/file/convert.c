@@ -77,6 +77,7 @@ static int convert_run(Convert *s, uint64_t bandwidth)
                                                                    .capacity = swap->entry.info.capacity,
                                                                    .bandwidth = bandwidth,
                                                                    .options = s->options });
+        swap->entry.mark.backing[0] = '\0'; /* it has all its data now */
         if (k >= 0)
                 k = file_swap_finish(swap, s->format);
         return k < 0 ? k : ctx_result(c, "method", "convert");

@@ -21,6 +21,16 @@ static int check(const FileRoot *r, const char *name, const FileEntry *e, ImageF
                          image_format_to_string(e->info.detected), image_format_to_string(format));
 }
 
+/* What its header names is as good as its format. */
+static void note_backing(const FileRoot *r, const FileEntry *e, FileMark *mark)
+{
+        _cleanup_free_ char *backing = NULL;
+
+        if (mark->format == e->image.format && e->image.backing)
+                backing = file_backing_name(r, e->image.backing);
+        (void)snprintf(mark->backing, sizeof(mark->backing), "%s", backing ?: "");
+}
+
 static int declare(const FileRoot *r, const char *name, const char *raw, ImageFormat format)
 {
         _cleanup_entry_ FileEntry e = FILE_ENTRY_NULL, now = FILE_ENTRY_NULL;
@@ -34,6 +44,7 @@ static int declare(const FileRoot *r, const char *name, const char *raw, ImageFo
                 return k;
         mark = e.mark;
         mark.format = format;
+        note_backing(r, &e, &mark);
         k = file_mark_write(r, e.fd, raw, &mark);
         if (k >= 0)
                 k = ctx_sync_later(r->ctx, e.fd);

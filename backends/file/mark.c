@@ -6,20 +6,25 @@
 #include <sys/xattr.h>
 
 #include "util/fileio.h"
+#include "util/names.h"
 
-#define MARK_TEXT_MAX 128
+#define MARK_TEXT_MAX (128 + 4 * NAME_MAX) /* a byte of a name is at most four, see names.h */
 
 static const char *mark_attribute(const FileRoot *r)
 {
         return r->system ? "trusted.poolkeeper" : "user.poolkeeper";
 }
 
-/* "VERSION FORMAT CREATOR FLAGS" */
+/* "VERSION FORMAT CREATOR FLAGS[ BACKING]", BACKING as it is shown. Returns its length. */
 static int mark_format(const FileMark *m, char text[static MARK_TEXT_MAX])
 {
-        return snprintf(text, MARK_TEXT_MAX, "1 %s %u %s%s%s", image_format_to_string(m->format), m->creator,
-                        m->base ? "base" : "-", m->corrupt ? ",corrupt" : "",
-                        m->snapshots ? ",snapshots" : "");
+        _cleanup_free_ char *backing = name_escape(m->backing);
+
+        if (!backing)
+                return -ENOMEM;
+        return snprintf(text, MARK_TEXT_MAX, "1 %s %u %s%s%s%s%s", image_format_to_string(m->format),
+                        m->creator, m->base ? "base" : "-", m->corrupt ? ",corrupt" : "",
+                        m->snapshots ? ",snapshots" : "", *backing ? " " : "", backing);
 }
 
 /* Cuts the next word off; NULL: there is none. */
@@ -34,12 +39,26 @@ static const char *next_word(char **text)
         return word;
 }
 
+static bool parse_backing(char *text, FileMark *ret)
+{
+        _cleanup_free_ char *raw = NULL;
+
+        text[strcspn(text, "\n")] = '\0';
+        if (!*text)
+                return true;
+        if (name_unescape(text, &raw, NULL) < 0 || strlen(raw) > NAME_MAX)
+                return false;
+        (void)snprintf(ret->backing, sizeof(ret->backing), "%s", raw);
+        return true;
+}
+
 /* Takes `text` apart. A scan does this for every file. */
 static bool mark_parse(char *text, FileMark *ret)
 {
         const char *version = next_word(&text), *format = version ? next_word(&text) : NULL,
                    *creator = format ? next_word(&text) : NULL, *flags = creator ? next_word(&text) : NULL;
         unsigned long long uid;
+        FileMark mark;
         ImageFormat f;
         char *end;
 
@@ -49,13 +68,16 @@ static bool mark_parse(char *text, FileMark *ret)
         uid = strtoull(creator, &end, 10);
         if ((int)f < 0 || *end || uid > UINT32_MAX)
                 return false;
-        *ret = (FileMark){
+        mark = (FileMark){
                 .format = f,
                 .creator = (uint32_t)uid,
                 .base = startswith(flags, "base"),
                 .corrupt = strstr(flags, ",corrupt"),
                 .snapshots = strstr(flags, ",snapshots"),
         };
+        if (!parse_backing(text, &mark))
+                return false;
+        *ret = mark;
         return true;
 }
 
@@ -147,9 +169,10 @@ bool file_mark_read_name(const FileRoot *r, const char *raw, FileMark *ret)
 int file_mark_write(const FileRoot *r, int fd, const char *raw, const FileMark *m)
 {
         char text[MARK_TEXT_MAX];
-        int n = mark_format(m, text);
-        int k;
+        int n = mark_format(m, text), k;
 
+        if (n < 0)
+                return error_set(ctx_error(r->ctx), ERROR_NO_MEMORY, "Out of memory");
         if (fsetxattr(fd, mark_attribute(r), text, n, 0) >= 0)
                 return 0;
         if (errno != EOPNOTSUPP)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <sys/stat.h>
 
 #include "file/root.h"
@@ -15,6 +16,9 @@ typedef struct FileMark {
         bool base;          /* was made the backing file of another volume at some time */
         bool snapshots;     /* there are files with what it was: file/snapshots.h */
         bool corrupt;       /* an upload or wipe began to write into it and did not end well */
+        /* The name on disk of what it was made to stand on, "": nothing. Who may write to a volume may write any name into
+         * its header. */
+        char backing[NAME_MAX + 1];
 } FileMark;
 
 #define FILE_MARK_NULL ((FileMark){ .format = FORMAT_NONE, .creator = UINT32_MAX })

@@ -224,6 +224,16 @@ static int tell(FileNew *n)
         return ctx_volume(n->root->ctx, &e.info);
 }
 
+static int write_mark(const FileNew *n, ImageFormat format)
+{
+        const char *path = bag_get_string(n->options, "backing.path");
+        _cleanup_free_ char *backing = path ? file_backing_name(n->root, path) : NULL;
+        FileMark mark = { .format = format, .creator = n->creator };
+
+        (void)snprintf(mark.backing, sizeof(mark.backing), "%s", backing ?: "");
+        return file_mark_write(n->root, n->fd, n->name, &mark);
+}
+
 int file_new_finish(FileNew *n, ImageFormat format)
 {
         Ctx *c = n->root->ctx;
@@ -233,7 +243,7 @@ int file_new_finish(FileNew *n, ImageFormat format)
         if (k < 0)
                 return error_set_errno(ctx_error(c), k, "Cannot set owner, mode or label of volume %s",
                                        n->name);
-        k = file_mark_write(n->root, n->fd, n->name, &(FileMark){ .format = format, .creator = n->creator });
+        k = write_mark(n, format);
         if (k < 0)
                 return k;
         k = ctx_sync_later(c, n->fd);

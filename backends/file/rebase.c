@@ -28,6 +28,7 @@ static int flatten(FileSwap *s, uint64_t bandwidth)
                                                                 .capacity = s->entry.info.capacity,
                                                                 .bandwidth = bandwidth,
                                                                 .options = making });
+        s->entry.mark.backing[0] = '\0';
         return k < 0 ? k : file_swap_finish(s, s->entry.info.format);
 }
 
@@ -129,6 +130,7 @@ static int rebase_onto(FileSwap *s, const Base *b)
                             s->entry.info.capacity);
         if (k >= 0)
                 k = file_mark_base(&s->root, b->raw, &b->entry);
+        (void)snprintf(s->entry.mark.backing, sizeof(s->entry.mark.backing), "%s", b->raw);
         return k < 0 ? k : file_swap_finish(s, format);
 }
 

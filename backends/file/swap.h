@@ -31,7 +31,7 @@ int file_swap_making(const FileSwap *s, Bag **ret);
 /* The new image: an empty file, without copy-on-write where the old one is. */
 int file_swap_open(FileSwap *s);
 
-/* Gives it the owner, mode, attributes and mark of the old one, makes it durable, whatever the caller said of that, lets it
+/* Gives it the owner, mode, attributes and mark (entry.mark; what it stands on is the caller's to change) of the old one, makes it durable, whatever the caller said of that, lets it
  * take the old one's place, and tells of it. */
 int file_swap_finish(FileSwap *s, ImageFormat format);
 

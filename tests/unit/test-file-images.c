@@ -262,6 +262,29 @@ static void foreign_backing(void)
         }
 }
 
+/* Whoever may write to a volume may write into its header that it stands on another, which he may not read. */
+static void stolen_backing(void)
+{
+        CHECK_OK(create("victim", MIB, words("format", "raw", NULL)));
+        CHECK_OK(create("mine", MIB, words("format", "qcow2", NULL)));
+        CHECK_OK(linked("above", "mine", UINT64_MAX, words(NULL)));
+        CHECK_EQ(shell("qemu-img rebase -q -u -f qcow2 -b victim -F raw pool/mine"), 0);
+        CHECK_ERROR(clone_volume("x", "mine", UINT64_MAX, words("format", "raw", NULL)), error(),
+                    ERROR_ACCESS_DENIED);
+        CHECK_ERROR(clone_volume("x", "above", UINT64_MAX, words("format", "raw", NULL)), error(),
+                    ERROR_ACCESS_DENIED);
+        CHECK_ERROR(rebase("mine", NULL), error(), ERROR_ACCESS_DENIED);
+        fake_ctx_reset(pool);
+        CHECK_OK(
+                poolkeeper_backend.volume_declare(pool, "mine", FORMAT_QCOW2)); /* an administrator's word */
+        CHECK_OK(clone_volume("x", "above", UINT64_MAX, words("format", "raw", NULL)));
+        CHECK_EQ(shell("rm pool/x pool/above pool/mine pool/victim"), 0);
+        CHECK_OK(create("a base", MIB, words("format", "raw", NULL))); /* its mark has a name in it */
+        CHECK_OK(linked("above", "a base", UINT64_MAX, words(NULL)));
+        CHECK_OK(clone_volume("x", "above", UINT64_MAX, words("format", "raw", NULL)));
+        CHECK_EQ(shell("rm pool/x pool/above 'pool/a base'"), 0);
+}
+
 static void convert_in_place(void)
 {
         struct stat before, after;
@@ -437,6 +460,7 @@ int main(void)
         RUN(lend);
         RUN(raw_stays_raw);
         RUN(foreign_backing);
+        RUN(stolen_backing);
         RUN(convert_in_place);
         RUN(convert_refused);
         RUN(swap_undo);
