@@ -220,6 +220,7 @@ class LossOfTheBus(Case):
     def test_ends_the_daemon(self):
         self.client.manager.DefinePool("lost", "dir", {"target.path": self.directory("lost")}, {})
         self.client.pool("lost").Start(build=True, wait=True)
+        self.client.pool("lost").CreateVolume("v", MIB, wait=True)  # the session's worker stays
         workers = self.daemon.workers()
         self.assertTrue(workers)
         self.bus.process.kill()
