@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How many endpoints there may be. The process of each holds two bytes of one file locked: one of those of its uid, and one
- * of those of all. Locks of an open file description go with its last descriptor, however that process ends
- * (F_OFD_SETLK(2const)), so the kernel counts, whoever was restarted meanwhile, and nothing is left to clean up. The process
- * keeps the descriptor from its tool, which could lock what it likes with it. */
+/* How many endpoints there may be. The process of each holds two bytes of one file locked: one of those of its uid, and
+ * one of those of all. Locks of an open file description go with its last descriptor, however that process ends
+ * (F_OFD_SETLK(2const)), so the kernel counts, whoever was restarted meanwhile, and nothing is left to clean up. The
+ * process keeps the descriptor from its tool, which could lock what it likes with it. */
 #include <fcntl.h>
 
 #include "worker/ctx-internal.h"
