@@ -199,7 +199,7 @@ void peer_send(Peer *p, sd_bus_message *call, sd_bus_message **reply)
 
 sd_bus_message *peer_call(Peer *p, sd_bus_message *call)
 {
-        uint64_t end = now_usec(CLOCK_MONOTONIC) + 5 * 1000 * 1000;
+        uint64_t end = now_usec(CLOCK_MONOTONIC) + 30 * 1000 * 1000;
         sd_bus_message *reply;
 
         peer_send(p, call, &reply);
