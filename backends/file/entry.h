@@ -21,8 +21,8 @@ typedef struct FileEntry {
         struct statx st; /* of the file itself; of a link's target */
         FileMark mark;
         ImageInfo image;
-        int fd;      /* for reading; -EBADF when it could not be opened */
-        bool linked; /* reached through a symbolic link */
+        int fd;                          /* for reading; -EBADF when it could not be opened */
+        bool linked;                     /* reached through a symbolic link */
         char *shown, *error, *snapshots; /* snapshots: of files; those in an image are in `image` */
 } FileEntry;
 

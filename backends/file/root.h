@@ -13,8 +13,8 @@ typedef struct FileRoot {
         bool follow;      /* symlinks=follow */
         bool counts; /* st_blocks is 0 only of a file without data; set by a scan, else false: ask the file */
         bool kept;   /* fd is the operation's, not ours to close */
-        uint64_t mount; /* id of the mount that fd is on, set by file_root_open() */
-        bool system;    /* false: user mode, marks are user.* attributes */
+        uint64_t mount;                  /* id of the mount that fd is on, set by file_root_open() */
+        bool system;                     /* false: user mode, marks are user.* attributes */
         struct FileSnapshots *snapshots; /* of a scan: the directory's, read once; NULL: read it each time */
 } FileRoot;
 

@@ -10,7 +10,7 @@ int file_info(Ctx *c, const char *name, Bag *ret);
 int file_access(Ctx *c, const char *name, uid_t uid, bool *ret_allowed, char **ret_reason);
 int file_resize(Ctx *c, const char *name, uint64_t capacity, bool shrink, bool allocate);
 int file_declare(Ctx *c, const char *name, ImageFormat format);
-int file_endpoint(Ctx *c, const char *name, bool read_only, Bag *result); /* endpoint.c */
+int file_endpoint(Ctx *c, const char *name, bool read_only, Bag *result);        /* endpoint.c */
 int file_attachment(Ctx *c, const char *name, Bag *result);                      /* attachment.c */
 int file_volume_open(Ctx *c, const char *name, const Bag *options, Bag *result); /* open.c */
 int file_delete(Ctx *c, const char *name, char *const *dependents);

@@ -19,9 +19,9 @@ typedef struct ImageInfo {
         bool extended_l2, lazy_refcounts;
         uint32_t n_snapshots;
         char *snapshots; /* of qcow2, those whose names can be told: util/snapshot-list.h; NULL: none */
-        char *variant; /* vmdk createType, vpc "fixed"/"dynamic"/"differencing", iso volume label,
+        char *variant;   /* vmdk createType, vpc "fixed"/"dynamic"/"differencing", iso volume label,
                         * partition table or file system type of raw; printable ASCII; NULL */
-        char *error;   /* what is wrong with the header: capacity is then the file size; NULL: nothing */
+        char *error;     /* what is wrong with the header: capacity is then the file size; NULL: nothing */
 } ImageInfo;
 
 #define IMAGE_INFO_NULL ((ImageInfo){ .format = FORMAT_NONE })
