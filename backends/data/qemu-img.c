@@ -78,6 +78,15 @@ static unsigned timeout_of(uint64_t capacity, uint64_t bandwidth, RunFlags flags
                                   : 0;
 }
 
+/* The tables of the smallest clusters take a 50th. */
+uint64_t qemu_file_max(uint64_t capacity)
+{
+        uint64_t bounded = MIN(capacity, (uint64_t)INT64_MAX);
+
+        return MIN(bounded + bounded / 16 + (64u << 20), (uint64_t)INT64_MAX);
+}
+
+/* `capacity`: of the image, with the bytes that it has for something else. */
 static int run(Ctx *c, Line *l, uint64_t capacity, uint64_t bandwidth, RunFlags flags)
 {
         Command command = {
@@ -88,8 +97,7 @@ static int run(Ctx *c, Line *l, uint64_t capacity, uint64_t bandwidth, RunFlags 
                 .n_fds = l->n_fds,
                 .sandbox = true,
                 .skip_sync = flags & RUN_FRESH,
-                /* Tables of the smallest clusters take a 50th. */
-                .output_size_max = capacity < UINT64_MAX / 4 ? capacity + capacity / 16 + (64u << 20) : 0,
+                .output_size_max = qemu_file_max(capacity),
                 .timeout_sec = timeout_of(capacity, bandwidth, flags),
         };
 
@@ -188,6 +196,7 @@ int qemu_node(const ImageNode *chain, size_t n, bool locked, CommandFd *fds, siz
 
 int qemu_img_resize(Ctx *c, const ImageNode *chain, size_t n, uint64_t capacity, bool shrink, bool allocate)
 {
+        off_t size = lseek(chain[0].fd, 0, SEEK_END); /* with its snapshots */
         _cleanup_(line_done) Line l = {};
         int r;
 
@@ -205,7 +214,7 @@ int qemu_img_resize(Ctx *c, const ImageNode *chain, size_t n, uint64_t capacity,
                 add(&l, "--preallocation=falloc");
         add(&l, l.node);
         add(&l, l.size);
-        return run(c, &l, capacity, 0, allocate ? RUN_WRITES : 0);
+        return run(c, &l, capacity + (uint64_t)MAX(size, (off_t)0), 0, allocate ? RUN_WRITES : 0);
 }
 
 int qemu_img_snapshot(Ctx *c, const ImageNode *chain, size_t n, const char *what, const char *snapshot)

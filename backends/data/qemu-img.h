@@ -39,6 +39,9 @@ int qemu_img_convert(Ctx *c, const ImageNode *chain, size_t n, const QemuImage *
 int qemu_img_rebase(Ctx *c, const ImageNode *chain, size_t n, const ImageNode *backing, size_t n_backing,
                     const char *name, uint64_t capacity);
 
+/* How large the file of an image of `capacity` bytes may become, without snapshots, saturating. */
+uint64_t qemu_file_max(uint64_t capacity);
+
 /* The text "json:{...}" of a chain for a tool of qemu, its ends closed with "backing": null, and the descriptors of that,
  * n more at the end of `fds`. locked: the descriptors hold QEMU's locks, which the tool must then not take again. */
 int qemu_node(const ImageNode *chain, size_t n, bool locked, CommandFd *fds, size_t *n_fds, char **ret);

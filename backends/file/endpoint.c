@@ -99,17 +99,13 @@ static int served_open(Served *s)
 
 static int serve(Served *s, Bag *result)
 {
-        uint64_t capacity = s->entry.info.capacity;
         const Endpoint endpoint = {
                 .node = s->node,
                 .fds = s->fds,
                 .n_fds = s->n_fds,
                 .read_only = s->read_only,
-                /* Snapshots may hold all that is there: then every cluster is written anew once, and the tables of the
-                 * smallest take a 50th. */
-                .size_max = !s->read_only && capacity < UINT64_MAX / 4
-                                    ? s->entry.st.stx_size + capacity + capacity / 16 + (64u << 20)
-                                    : 0,
+                /* Snapshots may hold all that is there: then every cluster is written anew once. */
+                .size_max = s->read_only ? 0 : qemu_file_max(s->entry.st.stx_size + s->entry.info.capacity),
         };
         _cleanup_close_ int fd = -EBADF;
         int k;

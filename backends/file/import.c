@@ -171,12 +171,6 @@ static bool reads_in_place(const Import *s)
                s->compression == COMPRESSION_NONE && !s->digest;
 }
 
-/* Of the file that an image of that many bytes may be: tables of the smallest clusters take a 50th. */
-static uint64_t file_limit(uint64_t capacity)
-{
-        return MIN(capacity + capacity / 16 + (64u << 20), (uint64_t)INT64_MAX);
-}
-
 static int stage(Import *s, int to)
 {
         bool raw = s->said == FORMAT_RAW || s->said == FORMAT_ISO;
@@ -187,7 +181,7 @@ static int stage(Import *s, int to)
                 .to_name = s->name,
                 .from_offset = s->stream.offset,
                 .length = UINT64_MAX,
-                .limit = raw ? s->limit : file_limit(s->limit),
+                .limit = raw ? s->limit : qemu_file_max(s->limit),
                 .sparse = true,
                 .pace = s->bandwidth > 0 ? &s->pace : NULL,
                 .digest = s->digest,

@@ -194,6 +194,15 @@ bool command_exists(const char *tool)
         return access(path, X_OK) >= 0;
 }
 
+static void limit_output(const Command *command)
+{
+        const struct rlimit limit = { command->output_size_max, command->output_size_max };
+
+        (void)signal(SIGXFSZ, SIG_IGN); /* as in a PID namespace */
+        if (command->output_size_max > 0)
+                (void)setrlimit(RLIMIT_FSIZE, &limit);
+}
+
 static void run_child(const Command *command, int output)
 {
         int spare[32];
@@ -205,6 +214,7 @@ static void run_child(const Command *command, int output)
                         _exit(127);
         if (dup2(output, 1) < 0 || dup2(output, 2) < 0)
                 _exit(127);
+        limit_output(command);
         execvp(command->argv[0], (char *const *)command->argv);
         _exit(127);
 }
@@ -240,14 +250,10 @@ struct CommandRun {
 
 static void run_filter(const Command *command, int from, int to, int errors)
 {
-        const struct rlimit limit = { command->output_size_max, command->output_size_max };
-
         if (dup2(from, 0) < 0 || dup2(to, 1) < 0 || dup2(errors, 2) < 0)
                 _exit(127);
         (void)signal(SIGPIPE, SIG_DFL);
-        (void)signal(SIGXFSZ, SIG_IGN); /* as in a PID namespace */
-        if (command->output_size_max > 0)
-                (void)setrlimit(RLIMIT_FSIZE, &limit);
+        limit_output(command);
         execvp(command->argv[0], (char *const *)command->argv);
         _exit(127);
 }

@@ -35,6 +35,26 @@ static bool same_bytes(const char *a, const char *b)
         return system(command) == 0;
 }
 
+static int shell(const char *command)
+{
+        return system(command);
+}
+
+/* Snapshots make the file larger than the disk. */
+static void resize_with_snapshots(void)
+{
+        if (!command_exists("qemu-img") || !command_exists("qemu-io"))
+                SKIP("needs qemu-img and qemu-io");
+        CHECK_OK(create("kept", 32 * MIB, words("format", "qcow2", "cluster_size", "512", NULL)));
+        CHECK_EQ(shell("for i in 1 2 3 4; do qemu-io -f qcow2 -c 'write -P '$i' 0 32M' pool/kept >/dev/null "
+                       "&& "
+                       "qemu-img snapshot -c s$i pool/kept || exit 1; done"),
+                 0);
+        CHECK_OK(resize("kept", 40 * MIB, false, false));
+        CHECK_EQ(pool->last.capacity, 40 * MIB);
+        CHECK_OK(unlink("pool/kept"));
+}
+
 static void resize_raw(void)
 {
         CHECK_OK(create("raw", MIB, words(NULL)));
@@ -280,6 +300,7 @@ int main(void)
         test_directory();
         pool_start();
         RUN(resize_raw);
+        RUN(resize_with_snapshots);
         RUN(resize_in_use);
         RUN(resize_undo);
         if (command_exists("qemu-img"))
