@@ -5,8 +5,9 @@
 
 typedef struct Upload {
         FileTransfer t;
-        uint64_t size;  /* of the file as it is */
-        uint64_t limit; /* of a length that is not known */
+        uint64_t size;     /* of the file as it is */
+        uint64_t limit;    /* of a length that is not known */
+        uint64_t capacity; /* the most that an image may have */
         bool grow, atomic, formatted;
         int fd; /* in place: the file, for writing */
 } Upload;
@@ -77,22 +78,50 @@ static int find_length(Upload *u)
         return 0;
 }
 
+static int no_room(const Upload *u)
+{
+        return error_set(ctx_error(u->t.ctx), ERROR_NO_SPACE, "Pool %s has no room for all of the upload",
+                         ctx_pool_name(u->t.ctx));
+}
+
+static int image_too_large(const Upload *u)
+{
+        return error_set(
+                ctx_error(u->t.ctx), ERROR_INVALID_ARGS,
+                "The upload has more bytes than an image of the capacity of volume %s needs; to make "
+                "it larger, say grow",
+                u->t.volume.name);
+}
+
+/* An image ends where its header says, but its file need not: what lies behind takes room, too. */
+static int check_image_size(Upload *u, uint64_t room)
+{
+        uint64_t has = u->t.volume.entry.info.capacity;
+
+        u->capacity = u->grow ? has + MIN(room, INT64_MAX - MIN(has, (uint64_t)INT64_MAX)) : has;
+        u->limit = MAX(u->size, qemu_file_max(u->capacity));
+        return u->t.length == UINT64_MAX || u->t.length <= u->limit ? 0 : image_too_large(u);
+}
+
 /* The volume's end is kept, and the pool's reserve. */
 static int check_room(Upload *u)
 {
         uint64_t left = u->size - MIN(u->size, u->t.offset), room, length = u->t.length;
         uint64_t allocation = u->t.volume.entry.info.allocation, need = length;
-        bool grows = u->grow || u->formatted;
         int k;
 
-        if (!grows && (u->t.offset > u->size || (length == UINT64_MAX ? left == 0 : length > left)))
+        if (!u->grow && !u->formatted &&
+            (u->t.offset > u->size || (length == UINT64_MAX ? left == 0 : length > left)))
                 return beyond_end(u);
         k = file_root_room(&u->t.volume.root, &room);
+        if (k >= 0 && u->formatted)
+                k = check_image_size(u, room);
         if (k < 0)
                 return k;
         if (length == UINT64_MAX) {
-                u->limit = MIN(grows ? UINT64_MAX : left, left + room);
-                return 0;
+                u->limit =
+                        u->formatted ? MIN(u->limit, room) : MIN(u->grow ? UINT64_MAX : left, left + room);
+                return u->limit > 0 ? 0 : no_room(u);
         }
         if (!u->atomic) /* what it has already is not taken again */
                 need = MIN(need, MAX(u->size, u->t.offset + length) -
@@ -152,10 +181,7 @@ static int upload_copy(Upload *u, int to)
         k = data_copy(t->ctx, &job, &t->copied);
         if (k != -EFBIG)
                 return k;
-        return u->grow || u->formatted
-                       ? error_set(ctx_error(t->ctx), ERROR_NO_SPACE,
-                                   "Pool %s has no room for all of the upload", ctx_pool_name(t->ctx))
-                       : beyond_end(u);
+        return u->grow ? no_room(u) : u->formatted ? image_too_large(u) : beyond_end(u);
 }
 
 /* ---- in place ---- */
@@ -193,8 +219,7 @@ static bool stays_corrupt(const Upload *u)
 {
         const FileTransfer *t = &u->t;
 
-        return t->volume.entry.mark.corrupt && !u->formatted &&
-               (t->offset > 0 || t->copied.bytes < u->size);
+        return t->volume.entry.mark.corrupt && !u->formatted && (t->offset > 0 || t->copied.bytes < u->size);
 }
 
 static int tell(const Upload *u)
@@ -302,7 +327,9 @@ static int check_image(const Upload *u)
                 return error_set(e, ERROR_CORRUPT,
                                  "The uploaded image is damaged: %s; volume %s stays as it was", i.error,
                                  v->name);
-        if (i.capacity > v->entry.info.capacity && !u->grow)
+        if (i.capacity > u->capacity && u->grow)
+                return no_room(u);
+        if (i.capacity > u->capacity)
                 return error_set(
                         e, ERROR_INVALID_ARGS,
                         "The uploaded image has a capacity of %llu bytes, volume %s one of %llu; to make it "

@@ -339,10 +339,19 @@ static void test_no_space(void)
 static void test_reserve(void)
 {
         _cleanup_close_ int fd = filled("source", MIB, 'n');
+        int p[2];
 
         volume();
         CHECK_OK(bag_set_string(pool->options, "reserved", "100%"));
         CHECK_ERROR(upload("v", fd, options(0, UINT64_MAX, "atomic")), &pool->error, ERROR_NO_SPACE);
+        CHECK(!is_corrupt("v"));
+
+        CHECK_OK(truncate("pool/v", 0)); /* no bytes are left of it either, and nobody knows how many come */
+        CHECK_OK(pipe2(p, O_CLOEXEC));
+        CHECK_EQ(write(p[1], "0123456789", 10), 10);
+        (void)close(p[1]);
+        CHECK_ERROR(upload("v", p[0], options(0, UINT64_MAX, "grow")), &pool->error, ERROR_NO_SPACE);
+        (void)close(p[0]);
         CHECK(!is_corrupt("v"));
         pool_end();
 }
@@ -398,7 +407,9 @@ static void test_formatted(void)
         CHECK_OK(create("q", 8 * MIB, words("format", "qcow2", NULL)));
         before = inode_of("pool/q");
         make_image("qcow2 a.qcow2 4M");
-        make_image("qcow2 big.qcow2 1G");
+        make_image("qcow2 big.qcow2 64M");
+        make_image("qcow2 huge.qcow2 900T");
+        CHECK(system("cp a.qcow2 junk.qcow2 && truncate -s 100M junk.qcow2") == 0);
         make_image("qcow2 -b /etc/shadow -F raw -u overlay.qcow2 4M");
         make_image("qcow2 -o data_file=x.raw x.qcow2 4M");
         make_image("vmdk -o subformat=twoGbMaxExtentSparse v.vmdk 4M");
@@ -410,6 +421,9 @@ static void test_formatted(void)
         CHECK_ERROR(upload_file("x.qcow2", options(0, UINT64_MAX, NULL)), &pool->error, ERROR_INVALID_ARGS);
         CHECK_ERROR(upload_file("big.qcow2", options(0, UINT64_MAX, NULL)), &pool->error,
                     ERROR_INVALID_ARGS);
+        CHECK_ERROR(upload_file("huge.qcow2", options(0, UINT64_MAX, "grow")), &pool->error, ERROR_NO_SPACE);
+        CHECK_ERROR(upload_file("junk.qcow2", options(0, UINT64_MAX, NULL)), &pool->error,
+                    ERROR_INVALID_ARGS);
         CHECK_ERROR(upload_file("a.qcow2", options(512, UINT64_MAX, NULL)), &pool->error,
                     ERROR_INVALID_ARGS);
         CHECK_ERROR(upload_file("a.qcow2", options(0, 512, NULL)), &pool->error, ERROR_INVALID_ARGS);
@@ -420,7 +434,7 @@ static void test_formatted(void)
         CHECK_EQ(pool->last.capacity, 4 * MIB);
         CHECK_EQ(pool->last.format, FORMAT_QCOW2);
         CHECK_OK(upload_file("big.qcow2", options(0, UINT64_MAX, "grow")));
-        CHECK_EQ(pool->last.capacity, 1024ull * MIB);
+        CHECK_EQ(pool->last.capacity, 64 * MIB);
         CHECK_EQ(entries(), 1);
         CHECK_OK(unlink("pool/q"));
         pool_end();
