@@ -432,6 +432,9 @@ int worker_start(Manager *m, WorkerKind kind, const char *backend, const WorkerE
                 worker_kill(w);
                 if (!w->child)
                         worker_free(w); /* nobody would hear of its end */
+                if (r == -EPIPE || r == -ECONNRESET)
+                        return error_set(e, ERROR_WORKER_CRASHED, "the %s worker ended before it began",
+                                         backend);
                 return error_set_errno(e, r, "Cannot speak to the %s worker", backend);
         }
         *ret = w;
