@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 
+#include "file/use.h"
 #include "file/volume.h"
 
 typedef enum OpenMode {
@@ -65,6 +66,10 @@ static int open_writable(const FileRoot *r, const char *name, const char *raw, c
         if (statx(fd, "", AT_EMPTY_PATH, STATX_INO, &st) < 0 || st.stx_ino != e.st.stx_ino)
                 return error_set(ctx_error(r->ctx), ERROR_CHANGED, "Volume %s was replaced in the meantime",
                                  name);
+        /* Whoever rewrites it looks for writers after it has its locks, and so one of the two sees the other. */
+        k = file_use_refuse_rewrite(r, name, fd);
+        if (k < 0)
+                return k;
         *ret = TAKE_FD(fd);
         return 0;
 }

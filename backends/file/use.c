@@ -115,6 +115,16 @@ static int refuse(const FileRoot *r, const char *name, FileUseMode mode, const H
                          h->command, remedy);
 }
 
+int file_use_refuse_rewrite(const FileRoot *r, const char *name, int fd)
+{
+        Holder holder = {};
+
+        if (each_run(fd, F_OFD_GETLK, F_WRLCK, UNSHARED_BASE, CONSISTENT_READ) <= 0)
+                return 0;
+        holder_find(fd, HOLDER_LOCKS, &holder);
+        return refuse(r, name, FILE_USE_WRITE, &holder);
+}
+
 static int check_writers(const FileRoot *r, const char *name, int fd)
 {
         Holder holder = {};

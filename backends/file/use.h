@@ -28,4 +28,8 @@ typedef struct FileUse {
  * description of the same file needs "locking": "off". Where a file system has no such locks, there are none, as in QEMU. */
 int file_use_begin(const FileRoot *r, const char *name, int fd, FileUseMode mode, FileUse *ret);
 void file_use_end(FileUse *u);
+
+/* InUse while somebody does not even let others read, as FILE_USE_WRITE does: what is written into the file now may be gone
+ * with it. Takes no locks. */
+int file_use_refuse_rewrite(const FileRoot *r, const char *name, int fd);
 #define _cleanup_use_ _cleanup_(file_use_end)

@@ -158,6 +158,21 @@ static void lease(void)
         CHECK_OK(close(open_volume("v", "yes", NULL, NULL)));
 }
 
+/* A job that makes its image anew has it for itself: what came in by this descriptor would be lost. */
+static void rewritten(void)
+{
+        const struct flock unshared = {
+                .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 200, .l_len = 1
+        };
+        int fd = open("pool/v", O_RDONLY | O_CLOEXEC);
+
+        CHECK(fd >= 0);
+        CHECK_OK(fcntl(fd, F_OFD_SETLK, &unshared));
+        check_only_read("v", ERROR_IN_USE);
+        CHECK_OK(close(fd));
+        CHECK_OK(close(open_volume("v", "no", NULL, NULL)));
+}
+
 int main(void)
 {
         test_directory();
@@ -170,6 +185,7 @@ int main(void)
         RUN(corrupt);
         RUN(symbolic_link);
         RUN(lease);
+        RUN(rewritten);
         pool_end();
         return 0;
 }
