@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "data/filter.h"
 #include "data/stream.h"
@@ -45,6 +46,21 @@ static int read_words(Export *s, int fd, const Bag *options)
         if (bag_get_bool(options, "checksum", false) && digest_new(&s->digest) < 0)
                 return error_set(ctx_error(c), ERROR_FAILED, "Cannot compute checksums here");
         return data_stream_check(c, fd, DATA_WRITE, &s->stream);
+}
+
+/* What is written would be read again, without an end where it is compressed. */
+static int check_target(const Export *s)
+{
+        struct stat st;
+
+        for (size_t i = 0; i < s->source.n && s->stream.kind == DATA_REGULAR; i++)
+                if (fstat(s->source.nodes[i].fd, &st) >= 0 && st.st_ino == s->stream.inode &&
+                    st.st_dev == s->stream.device)
+                        return error_set(ctx_error(s->root.ctx), ERROR_INVALID_ARGS,
+                                         "The descriptor is volume %s itself, or what it stands on; pass "
+                                         "another file",
+                                         s->name);
+        return 0;
 }
 
 static int choose_format(Export *s, const char *word)
@@ -134,6 +150,8 @@ int file_export(Ctx *c, const char *name, int fd, const Bag *options)
                 k = read_words(&s, fd, options);
         if (k >= 0)
                 k = file_lend_volume(&s.root, name, bag_get_bool(options, "force-share", false), &s.source);
+        if (k >= 0)
+                k = check_target(&s);
         if (k >= 0)
                 k = choose_format(&s, bag_get_string(options, "format"));
         if (k >= 0)

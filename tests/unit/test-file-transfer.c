@@ -376,6 +376,20 @@ static void export_overlay(void)
         CHECK_EQ(shell("qemu-img compare -q -f qcow2 -F raw out source"), 0);
 }
 
+static void export_onto_itself(void)
+{
+        static const char *const names[] = { "v", "over" }; /* which stands on it */
+        _cleanup_close_ int fd = open("pool/v", O_RDWR | O_CLOEXEC);
+        _cleanup_bag_ Bag *options = words("compression", "gzip", NULL);
+
+        CHECK_OK(fd);
+        FOREACH_ELEMENT (name, names) {
+                fake_ctx_reset(pool);
+                CHECK_ERROR(poolkeeper_backend.volume_export(pool, *name, fd, options), error(),
+                            ERROR_INVALID_ARGS);
+        }
+}
+
 static void export_in_use(void)
 {
         struct flock have = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 101, .l_len = 1 };
@@ -408,6 +422,7 @@ int main(void)
         RUN(other_words);
         RUN(export_formats);
         RUN(export_overlay);
+        RUN(export_onto_itself);
         RUN(export_in_use);
         pool_end();
         return 0;
