@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the test files here and prints one line per case: ok, not ok with the reason, skip with the reason.
 
-runner.py [PATTERN...]: only cases whose name contains one of the words.
+runner.py [--share K/N] [PATTERN...]: only cases whose name contains one of the words; of these only every Nth class, from
+the Kth, so that several runs share the work.
 """
 
 import faulthandler
@@ -67,14 +68,26 @@ class Lines(unittest.TestResult):
             self.fail(subtest, error)
 
 
+def class_of(case):
+    return case.id().rsplit(".", 1)[0]
+
+
+def share_of(cases, share):
+    number, of = map(int, share.split("/"))
+    mine = sorted({class_of(case) for case in cases})[number - 1::of]
+    return [case for case in cases if class_of(case) in mine]
+
+
 def main():
     sys.path.insert(0, HERE)
     cases = list(all_cases(unittest.defaultTestLoader.discover(HERE, "test_*.py", HERE)))
-    if words := sys.argv[1:]:
+    words = sys.argv[1:]
+    share = words.pop(0) and words.pop(0) if words[:1] == ["--share"] else "1/1"
+    if words:
         cases = [case for case in cases if any(word in case.id() for word in words)]
-    suite = unittest.TestSuite(cases)
+    mine = share_of(cases, share)
     result = Lines()
-    suite.run(result)
+    unittest.TestSuite(mine).run(result)
     return 0 if result.wasSuccessful() and cases else 1
 
 
