@@ -7,6 +7,7 @@ the Kth, so that several runs share the work.
 
 import faulthandler
 import os
+import signal
 import sys
 import time
 import traceback
@@ -79,6 +80,8 @@ def share_of(cases, share):
 
 
 def main():
+    # A shell lets what it starts in the background ignore it, and what we start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path.insert(0, HERE)
     cases = list(all_cases(unittest.defaultTestLoader.discover(HERE, "test_*.py", HERE)))
     words = sys.argv[1:]
