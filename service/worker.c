@@ -36,6 +36,7 @@ struct Worker {
         void *userdata;
         Call *calls;
         bool killed, told; /* told: the owner has heard `gone`, or does not want to */
+        Error broken;      /* how it broke its protocol */
         Worker *next;
 };
 
@@ -66,6 +67,7 @@ static void worker_free(Worker *w)
                 sd_bus_close_unref(w->bus);
         }
         safe_close(w->pidfd);
+        error_done(&w->broken);
         free(w->backend);
         free(w);
 }
@@ -83,15 +85,21 @@ static void tell_gone(Worker *w, const Error *e)
                 w->events.gone(e, w->userdata);
 }
 
-/* The process does not keep the protocol: nothing of what it says counts any more. */
-static void protocol_broken(Worker *w, Error *why)
+/* Nothing of what it says counts (any more). */
+static bool is_unheard(const Worker *w)
 {
-        _cleanup_error_ Error e = ERROR_NULL;
+        return w->told || w->broken.kind != ERROR_NONE;
+}
 
-        error_set(&e, ERROR_WORKER_CRASHED, "the %s worker broke its protocol: %s", w->backend,
+/* The process does not keep the protocol. The owner hears of it when it has ended: what it does until then nobody could
+ * undo, or see. */
+static void protocol_broken(Worker *w, const Error *why)
+{
+        if (w->broken.kind != ERROR_NONE)
+                return;
+        error_set(&w->broken, ERROR_WORKER_CRASHED, "the %s worker broke its protocol: %s", w->backend,
                   why->message ?: "no reason");
         worker_kill(w);
-        tell_gone(w, &e);
 }
 
 static int read_volumes(Worker *w, sd_bus_message *m, Error *e)
@@ -102,14 +110,14 @@ static int read_volumes(Worker *w, sd_bus_message *m, Error *e)
 
         r = sd_bus_message_enter_container(m, 'a', "(" VOLUME_SIGNATURE ")");
         while (r >= 0 && (r = volume_read_from_message(m, &v, e)) > 0)
-                if (w->events.volume && !w->told)
+                if (w->events.volume && !is_unheard(w))
                         w->events.volume(&v, w->userdata);
         if (r >= 0)
                 r = sd_bus_message_exit_container(m);
         if (r >= 0)
                 r = sd_bus_message_enter_container(m, 'a', "s");
         while (r >= 0 && (r = sd_bus_message_read_basic(m, 's', &name)) > 0)
-                if (w->events.vanished && !w->told)
+                if (w->events.vanished && !is_unheard(w))
                         w->events.vanished(name, w->userdata);
         if (r >= 0)
                 r = sd_bus_message_exit_container(m);
@@ -139,18 +147,17 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *unused)
                 return 0; /* the end of the process will say why */
 
         call_free(w, c);
-        if (w->told) {
-                if (!w->calls)
-                        sd_bus_close(w->bus);
+        if (w->told && !w->calls)
+                sd_bus_close(w->bus);
+        if (is_unheard(w))
                 return 0;
-        }
         if (error && streq(error->name, WORKER_ERROR_NEEDS_JOB))
                 needs_job = true;
         else if (error)
                 error_set(&e, error_kind_from_name(error->name), "%s", error->message ?: error->name);
         else if (bag_read_from_message(m, &result, &broken) < 0 || read_volumes(w, m, &broken) < 0)
                 protocol_broken(w, &broken);
-        if (!w->told)
+        if (!is_unheard(w))
                 reply(e.kind == ERROR_NONE ? result : NULL, e.kind == ERROR_NONE ? NULL : &e, needs_job,
                       reply_data);
         return 0;
@@ -160,7 +167,7 @@ static int on_ready(sd_bus_message *m, void *userdata, sd_bus_error *unused)
 {
         Worker *w = userdata;
 
-        if (w->events.ready && !w->told)
+        if (w->events.ready && !is_unheard(w))
                 w->events.ready(w->userdata);
         return 0;
 }
@@ -170,7 +177,7 @@ static int on_progress(sd_bus_message *m, void *userdata, sd_bus_error *unused)
         Worker *w = userdata;
         uint64_t done, total;
 
-        if (sd_bus_message_read(m, "tt", &done, &total) >= 0 && w->events.progress && !w->told)
+        if (sd_bus_message_read(m, "tt", &done, &total) >= 0 && w->events.progress && !is_unheard(w))
                 w->events.progress(done, total, w->userdata);
         return 0;
 }
@@ -200,7 +207,7 @@ static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
         bool crashed = !(si->si_code == CLD_EXITED && si->si_status == 0) && !w->killed;
 
         /* What it said before it ended still counts. */
-        while (!w->told && sd_bus_process(w->bus, NULL) > 0)
+        while (!is_unheard(w) && sd_bus_process(w->bus, NULL) > 0)
                 ;
         describe_end(si, text, sizeof(text));
         error_set(&e, ERROR_WORKER_CRASHED, "the %s worker ended early: %s", w->backend, text);
@@ -208,7 +215,7 @@ static int on_child(sd_event_source *s, const siginfo_t *si, void *userdata)
                 log_line(LOG_WARNING,
                          (LogFields){ .message_id = MESSAGE_WORKER_CRASHED, .caller = (uid_t)-1 },
                          "Worker %d of backend %s ended: %s", (int)w->pid, w->backend, text);
-        tell_gone(w, &e);
+        tell_gone(w, w->broken.kind != ERROR_NONE ? &w->broken : &e);
         worker_free(w);
         return 0;
 }

@@ -20,8 +20,8 @@ typedef struct WorkerEvents {
         void (*progress)(uint64_t done, uint64_t total, void *userdata);
         void (*volume)(const VolumeInfo *v, void *userdata);
         void (*vanished)(const char *name, void *userdata);
-        /* The process ended or broke the protocol (WorkerCrashed), or had to be abandoned (TimedOut). Calls
-         * in flight get no answer any more. The owner's pointer is void after this. */
+        /* The process has ended, also because it broke the protocol (WorkerCrashed), or had to be abandoned (TimedOut).
+         * Calls in flight get no answer any more. The owner's pointer is void after this. */
         void (*gone)(const Error *e, void *userdata);
 } WorkerEvents;
 
