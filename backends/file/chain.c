@@ -51,6 +51,19 @@ int file_check_readable(Ctx *c, const char *name, ImageFormat f, const ImageInfo
         return file_check_pinned(c, name, f, i);
 }
 
+int file_check_writable(Ctx *c, const char *name, ImageFormat f, const ImageInfo *i)
+{
+        bool compressed = f == FORMAT_VMDK && streq_ptr(i->variant, "streamOptimized");
+
+        if (!compressed && (!image_format_to_driver(f) || image_format_is_writable(f)))
+                return 0;
+        return error_set(
+                ctx_error(c), ERROR_NOT_SUPPORTED,
+                "Image %s is %s %s, which QEMU can only read; open it read-only, or make a clone of it in "
+                "another format",
+                name, compressed ? "a compressed" : "of format", image_format_to_string(f));
+}
+
 /* `above`: of the image that stands on it. *ret gives its descriptor away. */
 static int next_node(const FileRoot *r, const char *name, const FileMark *above, const char *backing,
                      ImageFormat format, FileEntry *ret, int *ret_fd, ImageFormat *ret_format)

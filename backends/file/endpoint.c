@@ -34,6 +34,7 @@ static int served_check(const Served *s)
 {
         Error *e = ctx_error(s->root.ctx);
         const VolumeInfo *v = &s->entry.info;
+        int k;
 
         if (v->type != VOLUME_FILE)
                 return error_set(e, ERROR_NOT_SUPPORTED, "Volume %s is a directory; only files are served",
@@ -49,7 +50,10 @@ static int served_check(const Served *s)
                         "Volume %s has another name (hard link), perhaps outside the pool; serve it "
                         "read-only",
                         s->name);
-        return file_refuse_undeclared(&s->root, s->name, &s->entry, "served");
+        k = file_refuse_undeclared(&s->root, s->name, &s->entry, "served");
+        if (k >= 0 && !s->read_only)
+                k = file_check_writable(s->root.ctx, s->name, v->format, &s->entry.image);
+        return k;
 }
 
 /* The locks are never given back here: they are to last as long as the server has the descriptors. */

@@ -41,6 +41,8 @@ void file_chain_done(FileChain *ch); /* closes all but the first */
 /* What a header says that lets qemu open other files (NotSupported), or that keeps it from reading (encryption). */
 int file_check_pinned(Ctx *c, const char *name, ImageFormat f, const ImageInfo *i);
 int file_check_readable(Ctx *c, const char *name, ImageFormat f, const ImageInfo *i);
+/* NotSupported where qemu can only read, or writes only what was never written before. */
+int file_check_writable(Ctx *c, const char *name, ImageFormat f, const ImageInfo *i);
 
 /* A file that nobody declared but that looks like an image must not be handled as raw: InvalidArgs. */
 int file_refuse_undeclared(const FileRoot *r, const char *name, const FileEntry *e, const char *what);

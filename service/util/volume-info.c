@@ -71,6 +71,11 @@ const char *image_format_to_driver(ImageFormat f)
         }
 }
 
+bool image_format_is_writable(ImageFormat f)
+{
+        return image_format_to_driver(f) && f != FORMAT_BOCHS && f != FORMAT_CLOOP && f != FORMAT_DMG;
+}
+
 bool image_format_is_same(ImageFormat a, ImageFormat b)
 {
         return a == b || ((a == FORMAT_RAW || a == FORMAT_ISO) && (b == FORMAT_RAW || b == FORMAT_ISO));

@@ -74,6 +74,8 @@ ImageFormat image_format_from_string(const char *s);
 
 /* QEMU's name for a format; NULL: it has no driver. See "Disk image file formats" in qemu-block-drivers(7). */
 const char *image_format_to_driver(ImageFormat f);
+/* That driver writes images, too. */
+bool image_format_is_writable(ImageFormat f);
 bool image_format_is_same(ImageFormat a, ImageFormat b); /* iso is raw by another name */
 
 /* Plausibility of a record that came from a worker: lengths, UTF-8, enum ranges. 0 or Failed. */

@@ -61,6 +61,9 @@ static void drivers(void)
         CHECK_STREQ(image_format_to_driver(FORMAT_PLOOP), "parallels");
         CHECK(!image_format_to_driver(FORMAT_COW));
         CHECK(!image_format_to_driver(_FORMAT_INVALID));
+        CHECK(image_format_is_writable(FORMAT_PLOOP));
+        CHECK(!image_format_is_writable(FORMAT_DMG));
+        CHECK(!image_format_is_writable(FORMAT_COW));
         CHECK(image_format_is_same(FORMAT_ISO, FORMAT_RAW));
         CHECK(!image_format_is_same(FORMAT_COW, FORMAT_FAT));
 }
