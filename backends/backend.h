@@ -85,9 +85,9 @@ typedef struct Backend {
         int (*volume_clone)(Ctx *c, const char *name, const char *source, uint64_t capacity,
                             const Bag *transfer, const Bag *options, uid_t creator);
         int (*volume_resize)(Ctx *c, const char *name, uint64_t capacity, bool shrink, bool allocate);
-        /* `dependents`: the volumes that may go with it, each after the one that it stands on; NULL: none. */
         /* From now on the volume has this format. Refused where its header says something else. */
         int (*volume_declare)(Ctx *c, const char *name, ImageFormat format);
+        /* `dependents`: the volumes that may go with it, each after the one that it stands on; NULL: none. */
         int (*volume_delete)(Ctx *c, const char *name, char *const *dependents);
         int (*volume_stat)(Ctx *c, const char *name);           /* ctx_volume() or ctx_vanished() */
         int (*volume_info)(Ctx *c, const char *name, Bag *ret); /* details, see volume_to_xml() */
