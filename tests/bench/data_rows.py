@@ -158,6 +158,9 @@ def transfer(bench):
                 os.truncate(f"{pool.path}/{VOLUME}", size)
                 os.sync()
                 warm(f"{pool.path}/{VOLUME}")  # as cp's source is
+                peer.run(lambda: copy("--reflink=never", source, target=target))
+                remove(target)  # its memory is there for the next, as that of the target before was for the upload
+                os.sync()
                 down.run(lambda: job("download", pool.name, VOLUME, target), own)
                 job("delete", pool.name, VOLUME)
             beside = "cp + sync"
