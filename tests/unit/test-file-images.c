@@ -2,6 +2,7 @@
 /* Copies, conversions, chains and names of volumes, with the real qemu-img. */
 #include "file-pool.h"
 
+#include <sys/mount.h>
 #include <sys/xattr.h>
 
 #define MIB (1024ull * 1024)
@@ -56,6 +57,18 @@ static int convert(const char *name, ImageFormat format, Bag *options /* taken, 
         if (options)
                 CHECK_OK(bag_set_bag(args, "options", options));
         return poolkeeper_backend.volume_convert(pool, name, format, args);
+}
+
+static int import(const char *name, const char *path, Bag *options /* taken */)
+{
+        _cleanup_bag_ Bag *transfer = words("source-format", "qcow2", NULL);
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        int k;
+
+        fake_ctx_reset(pool);
+        k = poolkeeper_backend.volume_import(pool, name, fd, transfer, options, 1000);
+        bag_free(options);
+        return k;
 }
 
 static int rebase(const char *name, const char *backing)
@@ -175,7 +188,8 @@ static void encrypted_zeros(void)
         FILE *f = fopen("key", "w");
 
         CHECK(f && fputs("secret", f) >= 0 && fclose(f) == 0);
-        CHECK_OK(clone_encrypting("luks", "raw"));
+        if (clone_encrypting("luks", "raw") < 0)
+                TEST_FAIL("%s", error()->message);
         CHECK_EQ(pool->last.format, FORMAT_LUKS);
         CHECK_EQ(shell("qemu-img compare -q --object secret,id=s,file=key --image-opts "
                        "driver=luks,key-secret=s,file.filename=pool/luks driver=raw,file.filename=pool/raw"),
@@ -431,6 +445,36 @@ static void rename_volume(void)
         CHECK_OK(access("pool/raw", F_OK));
 }
 
+/* What is allocated at once does not come out of the pool's reserve, whoever has the image made. */
+static void preallocated(void)
+{
+        static const char *const words_of[] = { "falloc", "full" };
+
+        if (geteuid() != 0 || mount("tmpfs", "pool", "tmpfs", 0, "size=64m") < 0)
+                SKIP("needs to mount a tmpfs");
+        CHECK_OK(poolkeeper_backend.stop(pool));
+        CHECK_OK(poolkeeper_backend.start(pool));
+        CHECK_OK(create("thin", 32 * MIB, words(NULL)));
+        CHECK_EQ(shell("qemu-img create -q -f qcow2 small.qcow2 32M"), 0);
+        CHECK_OK(bag_set_string(pool->options, "reserved", "48MiB"));
+        FOREACH_ELEMENT (word, words_of) {
+                CHECK_ERROR(convert("thin", FORMAT_QCOW2, words("preallocation", *word, NULL)), error(),
+                            ERROR_NO_SPACE);
+                CHECK_ERROR(clone_volume("x", "thin", UINT64_MAX,
+                                         words("format", "qcow2", "preallocation", *word, NULL)),
+                            error(), ERROR_NO_SPACE);
+                CHECK_ERROR(import("x", "small.qcow2", words("preallocation", *word, NULL)), error(),
+                            ERROR_NO_SPACE);
+        }
+        CHECK_EQ(entries(), 1);
+        CHECK_OK(convert("thin", FORMAT_QCOW2, words("preallocation", "metadata", NULL)));
+        bag_remove(pool->options, "reserved");
+        CHECK_OK(clone_volume("x", "thin", UINT64_MAX, words("preallocation", "falloc", NULL)));
+        CHECK_OK(umount("pool"));
+        CHECK_OK(poolkeeper_backend.stop(pool));
+        CHECK_OK(poolkeeper_backend.start(pool));
+}
+
 /* Cancelled at any step, nothing is left and the old one stands. */
 static void cancel(void)
 {
@@ -467,6 +511,7 @@ int main(void)
         RUN(flatten);
         RUN(rebase_onto);
         RUN(rename_volume);
+        RUN(preallocated);
         RUN(cancel);
         pool_end();
         return 0;
