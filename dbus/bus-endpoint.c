@@ -37,6 +37,14 @@ static int authorize(Call *c, const Volume *v, bool read_only, sd_bus_error *ret
         return r;
 }
 
+static int check_alone(const Volume *v, bool read_only, sd_bus_error *ret_error)
+{
+        _cleanup_error_ Error e = ERROR_NULL;
+        int r = read_only ? 0 : volume_check_alone(v->pool, v->name, "be opened for writing", &e);
+
+        return r < 0 ? call_fail(&e, r, ret_error) : 0;
+}
+
 int volume_method_open_nbd(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
         Volume *v = userdata;
@@ -57,6 +65,8 @@ int volume_method_open_nbd(sd_bus_message *m, void *userdata, sd_bus_error *ret_
                 return call_invalid(ret_error, "Option read-only is a boolean");
         read_only = !said || said->boolean;
         r = query_check_pool(v->pool, ret_error);
+        if (r >= 0)
+                r = check_alone(v, read_only, ret_error);
         if (r >= 0)
                 r = authorize(&c, v, read_only, ret_error);
         if (r <= 0)

@@ -101,6 +101,21 @@ static int settle_auto(Call *c, const Opened *o, OpenWords *w, sd_bus_error *ret
         return r;
 }
 
+/* A change of what others stand on would be the end of them: then "auto" becomes "yes", too. */
+static int check_alone(const Pool *p, const Volume *v, OpenWords *w, sd_bus_error *ret_error)
+{
+        _cleanup_error_ Error e = ERROR_NULL;
+        int r;
+
+        if (streq(w->read_only, "yes"))
+                return 0;
+        r = volume_check_alone(p, v->name, "be opened for writing", &e);
+        if (r >= 0 || !streq(w->read_only, "auto"))
+                return r < 0 ? call_fail(&e, r, ret_error) : 0;
+        w->read_only = "yes";
+        return 0;
+}
+
 /* 1: allowed, and *w says what the worker is to do. 0 and negative as call_authorize(). */
 static int authorize(Call *c, const Opened *o, OpenWords *w, sd_bus_error *ret_error)
 {
@@ -170,6 +185,8 @@ static int open_existing(Call *c, Pool *p, const Volume *v, OpenWords *w, sd_bus
         int r;
 
         r = query_check_pool(p, ret_error);
+        if (r >= 0)
+                r = check_alone(p, v, w, ret_error);
         if (r < 0)
                 return r;
         r = authorize(c, &(Opened){ .pool = p, .volume = v }, w, ret_error);

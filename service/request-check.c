@@ -34,6 +34,18 @@ int volume_check_write(const Volume *v, Error *e)
         return 0;
 }
 
+int volume_check_alone(const Pool *p, const char *volume, const char *what, Error *e)
+{
+        const Volume *v = volume_table_dependents(p->volumes, volume);
+
+        if (!v)
+                return 0;
+        return error_set(e, ERROR_IN_USE,
+                         "Volume %s cannot %s while it backs others, %s for one; rebase, flatten or delete "
+                         "these first",
+                         volume, what, v->name);
+}
+
 /* What cannot happen to a volume while others stand on it, as the end of a sentence. */
 static const char *const alone[_OPERATION_MAX] = {
         [OPERATION_VOLUME_RESIZE] = "shrink",        [OPERATION_VOLUME_RENAME] = "be renamed",
@@ -44,14 +56,7 @@ static const char *const alone[_OPERATION_MAX] = {
 
 int request_check_alone(const Pool *p, const char *volume, Operation o, Error *e)
 {
-        const Volume *v = alone[o] ? volume_table_dependents(p->volumes, volume) : NULL;
-
-        if (!v)
-                return 0;
-        return error_set(e, ERROR_IN_USE,
-                         "Volume %s cannot %s while it backs others, %s for one; rebase, flatten or delete "
-                         "these first",
-                         volume, alone[o], v->name);
+        return alone[o] ? volume_check_alone(p, volume, alone[o], e) : 0;
 }
 
 /* What cannot happen to a volume that has snapshots, which would be lost or keep what is to be destroyed. */

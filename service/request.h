@@ -60,6 +60,8 @@ int request_check_again(const Job *j, const Pool *p, Error *e);
  * half made, read-only, several hard links)? What changes a part of it, or looks at it as an image, asks both. */
 int volume_check_read(const Volume *v, Error *e);
 int volume_check_write(const Volume *v, Error *e);
+/* InUse, with one of them, while others stand on it. what: what cannot happen to it then, "be written to" for one. */
+int volume_check_alone(const Pool *p, const char *volume, const char *what, Error *e);
 
 /* Authorisation for what is no job: action and details of a pool (may be NULL) and volume (may be NULL).
  * Ended by action_check_done(). */

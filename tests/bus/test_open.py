@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 from bed import IN_SANDBOX, USERS
-from client import GIB, MIB
+from client import GIB, MIB, wait_until
 from data import DataCase, pattern, read_file
 
 AUTH_ERRORS = ("AccessDenied", "InteractiveAuthorizationRequired")
@@ -94,6 +94,33 @@ class Open(DataCase):
         _, read_only, _ = self.opened(volume.Open, {"read-only": "yes"})
         self.assertTrue(read_only)
         self.assertRaisesError(("NotSupported", "InUse", "Failed", "InvalidArgs", "AccessDenied"), volume.Open, {"read-only": "no"})
+
+    def test_what_others_stand_on(self):
+        """Whoever wrote to it would change these, so it is only read until they have gone."""
+        pool = self.make_pool()
+        base = self.make_volume(pool, "base", MIB)
+        pool.CloneVolume("top", base.path, linked=True, wait=True)
+        for title, call, words in (
+            ("no", base.Open, {"read-only": "no"}),
+            ("false", base.Open, {"read-only": False}),
+            ("open volume", lambda w: pool.OpenVolume("base", w), {"read-only": "no", "create": "any", "size": MIB}),
+            ("nbd", base.OpenNBD, {"read-only": False}),
+        ):
+            with self.subTest(title):
+                message = self.assertRaisesError("InUse", call, words).message
+                self.assertRegex(message, r"\btop\b.*\b(rebase|flatten|delete)\b")
+        for title, call in (("auto", base.Open), ("open volume", lambda: pool.OpenVolume("base"))):
+            with self.subTest(title):
+                self.assertTrue(self.opened(call)[1])
+        socket, _, read_only = base.OpenNBD()
+        os.close(socket)
+        self.assertTrue(read_only)
+        top = self.client.volume(pool["Name"], "top")
+        fd, read_only, _ = self.opened(top.Open)
+        self.assertFalse(read_only)
+        os.close(fd)
+        top.Delete(wait=True)
+        self.assertTrue(wait_until(lambda: not self.opened(base.Open)[1], 20), "the server of before has ended")
 
     def test_open_volume(self):
         pool = self.make_pool()
