@@ -24,9 +24,12 @@ int file_convert_into(const FileRoot *r, const FileConvert *what)
 
         if (what->format == FORMAT_RAW || what->format == FORMAT_ISO)
                 k = file_create_raw(r, what->name, what->fd, image.capacity, what->options);
-        else
-                k = file_create_image(r, what->name, what->fd, what->format, what->capacity, what->options,
-                                      &passphrase);
+        else {
+                k = file_root_reserve(r, file_image_takes(what->format, what->capacity, what->options));
+                if (k >= 0)
+                        k = file_create_image(r, what->name, what->fd, what->format, what->capacity,
+                                              what->options, &passphrase);
+        }
         if (k < 0)
                 return k;
         image.passphrase = passphrase;

@@ -24,7 +24,8 @@ int file_copy(Ctx *c, const char *name, const VolumeSource *source, uint64_t cap
 int file_copy_source(const FileRoot *r, const FileCopy *what, const VolumeSource *source);
 
 /* Fills fd, an empty file without a name, with what the guest sees of the chain (that file_chain_check() has passed), as an
- * image of `format`. The job's work of an import, an export, a conversion and the rest. */
+ * image of `format`. NoSpace where what the options allocate would take the pool's reserve. The job's work of an import, an
+ * export, a conversion and the rest. */
 typedef struct FileConvert {
         const char *name; /* for messages */
         const ImageNode *nodes;

@@ -312,8 +312,7 @@ static int check_capacity(const FileRoot *r, const char *name, ImageFormat f, ui
         return check_allocation(r, name, f, *capacity, options);
 }
 
-/* Space that a new image takes for sure. */
-static uint64_t image_takes(ImageFormat f, uint64_t capacity, const Bag *options)
+uint64_t file_image_takes(ImageFormat f, uint64_t capacity, const Bag *options)
 {
         const char *p = image_preallocation(f, capacity, options);
 
@@ -340,7 +339,7 @@ int file_create(Ctx *c, const char *name, uint64_t capacity, const Bag *options,
         if (f != FORMAT_RAW && f != FORMAT_ISO && f != FORMAT_DIR) {
                 k = ctx_need_job(c);
                 if (k >= 0)
-                        k = file_root_reserve(&r, image_takes(f, capacity, options));
+                        k = file_root_reserve(&r, file_image_takes(f, capacity, options));
                 if (k < 0)
                         return k;
                 ctx_ready(c);

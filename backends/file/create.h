@@ -20,6 +20,9 @@ int file_create_raw(const FileRoot *r, const char *name, int fd, uint64_t capaci
 int file_create_image(const FileRoot *r, const char *name, int fd, ImageFormat format, uint64_t capacity,
                       const Bag *options, int *ret_passphrase);
 
+/* Bytes that such an image takes for sure. */
+uint64_t file_image_takes(ImageFormat f, uint64_t capacity, const Bag *options);
+
 /* From now on the delete, and the like, of the backing volume looks for its overlays. */
 int file_mark_base(const FileRoot *r, const char *raw, const FileEntry *e);
 /* A backing file as it goes into a header: a name with a colon would be read as a protocol. */
