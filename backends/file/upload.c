@@ -9,7 +9,8 @@ typedef struct Upload {
         uint64_t limit;    /* of a length that is not known */
         uint64_t capacity; /* the most that an image may have */
         bool grow, atomic, formatted;
-        int fd; /* in place: the file, for writing */
+        bool tight; /* the limit is the pool's, not the volume's */
+        int fd;     /* in place: the file, for writing */
 } Upload;
 
 static void upload_done(Upload *u)
@@ -119,8 +120,12 @@ static int check_room(Upload *u)
         if (k < 0)
                 return k;
         if (length == UINT64_MAX) {
-                u->limit =
-                        u->formatted ? MIN(u->limit, room) : MIN(u->grow ? UINT64_MAX : left, left + room);
+                uint64_t fits = u->formatted ? room : left + room;
+
+                if (!u->formatted)
+                        u->limit = u->grow ? UINT64_MAX : left;
+                u->tight = fits < u->limit;
+                u->limit = MIN(u->limit, fits);
                 return u->limit > 0 ? 0 : no_room(u);
         }
         if (!u->atomic) /* what it has already is not taken again */
@@ -181,7 +186,7 @@ static int upload_copy(Upload *u, int to)
         k = data_copy(t->ctx, &job, &t->copied);
         if (k != -EFBIG)
                 return k;
-        return u->grow ? no_room(u) : u->formatted ? image_too_large(u) : beyond_end(u);
+        return u->tight ? no_room(u) : u->formatted ? image_too_large(u) : beyond_end(u);
 }
 
 /* ---- in place ---- */
@@ -304,9 +309,9 @@ static int check_names(const Upload *u, const ImageInfo *i)
         return 0;
 }
 
-static int check_image(const Upload *u)
+static int check_image(Upload *u)
 {
-        const FileSwap *v = &u->t.volume;
+        FileSwap *v = &u->t.volume;
         _cleanup_image_ ImageInfo i = IMAGE_INFO_NULL;
         Error *e = ctx_error(u->t.ctx);
         int k;
@@ -335,6 +340,8 @@ static int check_image(const Upload *u)
                         "The uploaded image has a capacity of %llu bytes, volume %s one of %llu; to make it "
                         "larger, say grow",
                         (unsigned long long)i.capacity, v->name, (unsigned long long)v->entry.info.capacity);
+        if (!i.backing)
+                v->entry.mark.backing[0] = '\0'; /* it has all its data now */
         return check_names(u, &i);
 }
 

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 
 #include "file/transfer.h"
@@ -440,6 +441,61 @@ static void test_formatted(void)
         pool_end();
 }
 
+/* More than there is room for, of a length that nobody knows: another capacity would not help. */
+static void test_formatted_no_room(void)
+{
+        static const char image[16384] = "QFI\xfb";
+        char reserved[32];
+        struct statvfs st;
+        int p[2];
+
+        pool_start();
+        if (!command_exists("qemu-img") || mount("none", "pool", "tmpfs", 0, "size=8m") < 0) {
+                pool_end();
+                SKIP("needs qemu-img, and to mount");
+        }
+        CHECK_OK(poolkeeper_backend.stop(pool));
+        pool_start();
+        CHECK_OK(create("q", 8 * MIB, words("format", "qcow2", NULL)));
+        CHECK_OK(statvfs("pool", &st));
+        (void)snprintf(reserved, sizeof(reserved), "%llu",
+                       (unsigned long long)st.f_bavail * st.f_frsize - 4096);
+        CHECK_OK(bag_set_string(pool->options, "reserved", reserved));
+        CHECK_OK(pipe2(p, O_CLOEXEC)); /* holds 64 KiB */
+        CHECK_EQ(write(p[1], image, sizeof(image)), (ssize_t)sizeof(image));
+        (void)close(p[1]);
+        CHECK_ERROR(upload("q", p[0], options(0, UINT64_MAX, NULL)), &pool->error, ERROR_NO_SPACE);
+        (void)close(p[0]);
+        CHECK_EQ(entries(), 1);
+        CHECK_OK(umount2("pool", MNT_DETACH));
+        CHECK_OK(poolkeeper_backend.stop(pool));
+        pool_end();
+}
+
+/* An image with all its data stands on nothing any more, whatever is written into its header later. */
+static void test_formatted_without_backing(void)
+{
+        pool_start();
+        if (!command_exists("qemu-img")) {
+                pool_end();
+                SKIP("needs qemu-img");
+        }
+        CHECK_OK(create("b", MIB, words("format", "raw", NULL)));
+        CHECK_OK(create("q", UINT64_MAX, words("format", "qcow2", "backing.path", "b", NULL)));
+        CHECK(system("cp pool/q over.qcow2") == 0);
+        CHECK_OK(upload_file("over.qcow2", options(0, UINT64_MAX, NULL)));
+        CHECK_STREQ(pool->last.backing, "b");
+        CHECK_OK(clone_volume("copy", "q", UINT64_MAX, words("format", "raw", NULL)));
+        make_image("qcow2 alone.qcow2 1M");
+        CHECK_OK(upload_file("alone.qcow2", options(0, UINT64_MAX, NULL)));
+        CHECK_STREQ(pool->last.backing, NULL);
+        CHECK(system("qemu-img rebase -q -u -f qcow2 -b b -F raw pool/q") == 0);
+        CHECK_ERROR(clone_volume("x", "q", UINT64_MAX, words("format", "raw", NULL)), &pool->error,
+                    ERROR_ACCESS_DENIED);
+        CHECK(system("rm pool/b pool/q pool/copy") == 0);
+        pool_end();
+}
+
 /* ---- downloads ---- */
 
 static void test_download(void)
@@ -505,6 +561,8 @@ int main(void)
         RUN(test_refused);
         RUN(test_reserve);
         RUN(test_formatted);
+        RUN(test_formatted_no_room);
+        RUN(test_formatted_without_backing);
         RUN(test_download);
         RUN(test_download_sparse);
         RUN(test_download_of_corrupt);
