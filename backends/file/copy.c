@@ -60,18 +60,6 @@ static bool is_plain(ImageFormat f)
         return f == FORMAT_RAW || f == FORMAT_ISO || f == FORMAT_LUKS;
 }
 
-/* Options that say something of the file, not of what is in it. */
-static bool is_file_option(const char *key)
-{
-        static const char *const keys[] = { "format", "mode",  "owner",     "group",
-                                            "label",  "nocow", "allocation" };
-
-        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
-                if (streq(keys[i], key))
-                        return true;
-        return false;
-}
-
 /* Without a word, a copy is of the format that its source has. */
 static int choose_format(Copy *s)
 {
@@ -81,10 +69,8 @@ static int choose_format(Copy *s)
         s->format = word ? image_format_from_string(word) : is;
         if ((int)s->format < 0)
                 s->format = FORMAT_NONE;
-        s->convert = s->source->n > 1 || !image_format_is_same(s->format, is);
-        for (size_t i = 0; i < bag_size(s->what.options); i++)
-                if (!is_file_option(bag_key(s->what.options, i)))
-                        s->convert = true;
+        s->convert = s->source->n > 1 || !image_format_is_same(s->format, is) ||
+                     file_options_are_of_image(s->what.options);
         if (!s->convert)
                 return 0;
         if (!word) {

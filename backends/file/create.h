@@ -11,6 +11,10 @@ int file_create(Ctx *c, const char *name, uint64_t capacity, const Bag *options,
  * does not take, or that goes with another that is missing. */
 int file_create_format(const FileRoot *r, const char *name, const Bag *options, ImageFormat *ret);
 
+/* Whether one of the options asks for an image of another making (cluster size, preallocation, encryption), which copying the
+ * bytes of one of the same format does not give; the others are of its file. */
+bool file_options_are_of_image(const Bag *options);
+
 /* Gives the empty file fd its size and what the options allocate of it, or writes zeros: a job's work. */
 int file_create_raw(const FileRoot *r, const char *name, int fd, uint64_t capacity, const Bag *options);
 

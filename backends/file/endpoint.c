@@ -69,14 +69,9 @@ static int lock_chain(Served *s)
 
 static int open_for_writing(Served *s)
 {
-        Error *e = ctx_error(s->root.ctx);
-        struct statx st;
-
-        s->fd = file_open(&s->root, s->raw, O_RDWR);
+        s->fd = file_open_same(&s->root, s->name, s->raw, &s->entry);
         if (s->fd < 0)
-                return error_set_errno(e, s->fd, "Cannot open volume %s for writing", s->name);
-        if (statx(s->fd, "", AT_EMPTY_PATH, STATX_INO, &st) < 0 || st.stx_ino != s->entry.st.stx_ino)
-                return error_set(e, ERROR_CHANGED, "Volume %s was replaced in the meantime", s->name);
+                return s->fd;
         /* The server has no use for it, but the locks are its. */
         s->fds[s->n_fds++] = (CommandFd){ .fd = s->entry.fd, .number = LOCK_FD };
         return 0;

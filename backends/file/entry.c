@@ -386,3 +386,16 @@ int file_entry_find(const FileRoot *r, const char *shown, const char *raw, FileR
         return error_set(ctx_error(r->ctx), ERROR_NO_SUCH_VOLUME, "Pool %s has no volume %s",
                          ctx_pool_name(r->ctx), shown);
 }
+
+int file_open_same(const FileRoot *r, const char *shown, const char *raw, const FileEntry *e)
+{
+        _cleanup_close_ int fd = file_open(r, raw, O_RDWR);
+        struct statx st;
+
+        if (fd < 0)
+                return error_set_errno(ctx_error(r->ctx), fd, "Cannot open volume %s for writing", shown);
+        if (statx(fd, "", AT_EMPTY_PATH, STATX_INO, &st) < 0 || st.stx_ino != e->st.stx_ino)
+                return error_set(ctx_error(r->ctx), ERROR_CHANGED, "Volume %s was replaced in the meantime",
+                                 shown);
+        return TAKE_FD(fd);
+}

@@ -55,6 +55,10 @@ int file_entry_describe(const FileRoot *r, const char *raw, int fd, FileEntry *r
 int file_entry_find(const FileRoot *r, const char *shown, const char *raw, FileReadFlags flags,
                     FileEntry *ret);
 
+/* Opens what was found there once more, for reading and writing; the caller closes it. Changed when another file has come in
+ * its place. Sets the error. */
+int file_open_same(const FileRoot *r, const char *shown, const char *raw, const FileEntry *e);
+
 /* The name of the volume of this pool that a backing string of an image in it means, NULL: it lies
  * elsewhere. */
 char *file_backing_name(const FileRoot *r, const char *backing);

@@ -75,23 +75,6 @@ static bool can_make(ImageFormat f)
         return false;
 }
 
-/* Words that ask for another making of the image, beside its format. */
-static bool is_made_anew(const Bag *options)
-{
-        static const char *const keys[] = { "format", "mode",  "owner",     "group",
-                                            "label",  "nocow", "allocation" };
-
-        for (size_t i = 0; i < bag_size(options); i++) {
-                bool of_file = false;
-
-                for (size_t k = 0; k < ELEMENTSOF(keys); k++)
-                        of_file |= streq(bag_key(options, i), keys[k]);
-                if (!of_file)
-                        return true;
-        }
-        return false;
-}
-
 /* `is`: of the image. An encrypted one has no other way in than as it is. */
 static int choose_format(Import *s, ImageFormat is, bool encrypted)
 {
@@ -102,7 +85,7 @@ static int choose_format(Import *s, ImageFormat is, bool encrypted)
             bag_set_string(s->options, "format", image_format_to_string(is)) < 0)
                 return error_set(ctx_error(s->root.ctx), ERROR_NO_MEMORY, "Out of memory");
         if (encrypted && streq_ptr(bag_get_string(s->options, "format"), image_format_to_string(is)) &&
-            !is_made_anew(s->options)) {
+            !file_options_are_of_image(s->options)) {
                 s->format = is;
                 s->as_is = true;
                 return 0;
@@ -113,7 +96,7 @@ static int choose_format(Import *s, ImageFormat is, bool encrypted)
         if (s->format == FORMAT_DIR)
                 return error_set(ctx_error(s->root.ctx), ERROR_INVALID_ARGS,
                                  "Volume %s: an image cannot become a directory", s->name);
-        s->as_is = makes && !is_made_anew(s->options) && image_format_is_same(s->format, is);
+        s->as_is = makes && !file_options_are_of_image(s->options) && image_format_is_same(s->format, is);
         return 0;
 }
 

@@ -50,7 +50,6 @@ static int open_writable(const FileRoot *r, const char *name, const char *raw, c
 {
         _cleanup_entry_ FileEntry e = FILE_ENTRY_NULL;
         _cleanup_close_ int fd = -EBADF;
-        struct statx st;
         int k;
 
         k = file_entry_find(r, name, raw, 0, &e);
@@ -60,12 +59,9 @@ static int open_writable(const FileRoot *r, const char *name, const char *raw, c
                 k = check_writable(r, name, &e);
         if (k < 0)
                 return k;
-        fd = file_open(r, raw, O_RDWR);
+        fd = file_open_same(r, name, raw, &e);
         if (fd < 0)
-                return error_set_errno(ctx_error(r->ctx), fd, "Cannot open volume %s for writing", name);
-        if (statx(fd, "", AT_EMPTY_PATH, STATX_INO, &st) < 0 || st.stx_ino != e.st.stx_ino)
-                return error_set(ctx_error(r->ctx), ERROR_CHANGED, "Volume %s was replaced in the meantime",
-                                 name);
+                return fd;
         /* Whoever rewrites it looks for writers after it has its locks, and so one of the two sees the other. */
         k = file_use_refuse_rewrite(r, name, fd);
         if (k < 0)

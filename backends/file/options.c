@@ -88,6 +88,17 @@ static bool can_create(ImageFormat f)
         return false;
 }
 
+bool file_options_are_of_image(const Bag *options)
+{
+        static const char *const of_file[] = { "format", "mode",  "owner",      "group",
+                                               "label",  "nocow", "allocation", NULL };
+
+        for (size_t i = 0; i < bag_size(options); i++)
+                if (!strv_contains((char *const *)of_file, bag_key(options, i)))
+                        return true;
+        return false;
+}
+
 /* Options that make no sense without another. */
 static int check_company(const FileRoot *r, const char *name, const Bag *o, bool encrypted)
 {

@@ -80,15 +80,9 @@ static int resize_check(Resize *s)
 
 static int resize_open(Resize *s)
 {
-        struct statx st;
-
-        s->fd = file_open(s->root, s->raw, O_RDWR);
+        s->fd = file_open_same(s->root, s->name, s->raw, &s->entry);
         if (s->fd < 0)
-                return error_set_errno(ctx_error(s->root->ctx), s->fd, "Cannot open volume %s for writing",
-                                       s->name);
-        if (statx(s->fd, "", AT_EMPTY_PATH, STATX_INO, &st) < 0 || st.stx_ino != s->entry.st.stx_ino)
-                return error_set(ctx_error(s->root->ctx), ERROR_CHANGED,
-                                 "Volume %s was replaced in the meantime", s->name);
+                return s->fd;
         if (s->capacity < s->entry.info.capacity)
                 return 0;
         return file_root_reserve(s->root, s->allocate ? s->capacity - s->entry.info.capacity : 0);

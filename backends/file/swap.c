@@ -199,9 +199,16 @@ static int take_place(FileSwap *s, const FileMark *mark)
         return ctx_sync_later(r->ctx, r->fd);
 }
 
-int file_swap_finish(FileSwap *s, ImageFormat format)
+int file_swap_tell(const FileSwap *s)
 {
         _cleanup_entry_ FileEntry now = FILE_ENTRY_NULL;
+        int k = file_entry_find(&s->root, s->name, s->raw, 0, &now);
+
+        return k < 0 ? k : ctx_volume(s->root.ctx, &now.info);
+}
+
+int file_swap_finish(FileSwap *s, ImageFormat format)
+{
         FileMark mark = s->entry.mark;
         int k;
 
@@ -212,9 +219,7 @@ int file_swap_finish(FileSwap *s, ImageFormat format)
                         ctx_error(s->root.ctx), k,
                         "Cannot give the new volume %s owner, mode and attributes of the old one", s->name);
         k = take_place(s, &mark);
-        if (k >= 0)
-                k = file_entry_find(&s->root, s->name, s->raw, 0, &now);
-        return k < 0 ? k : ctx_volume(s->root.ctx, &now.info);
+        return k < 0 ? k : file_swap_tell(s);
 }
 
 void file_swap_done(FileSwap *s)

@@ -35,6 +35,9 @@ int file_swap_open(FileSwap *s);
  * take the old one's place, and tells of it. */
 int file_swap_finish(FileSwap *s, ImageFormat format);
 
+/* Tells the service what is there now. */
+int file_swap_tell(const FileSwap *s);
+
 void file_swap_done(FileSwap *s); /* unfinished: the old one stays, nothing is left of the new one */
 #define _cleanup_swap_ _cleanup_(file_swap_done)
 

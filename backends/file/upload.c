@@ -191,21 +191,6 @@ static int upload_copy(Upload *u, int to)
 
 /* ---- in place ---- */
 
-static int open_writable(Upload *u)
-{
-        const FileSwap *v = &u->t.volume;
-        struct statx st;
-
-        u->fd = file_open(&v->root, v->raw, O_RDWR);
-        if (u->fd < 0)
-                return error_set_errno(ctx_error(u->t.ctx), u->fd, "Cannot open volume %s for writing",
-                                       v->name);
-        if (statx(u->fd, "", AT_EMPTY_PATH, STATX_INO, &st) < 0 || st.stx_ino != v->entry.st.stx_ino)
-                return error_set(ctx_error(u->t.ctx), ERROR_CHANGED,
-                                 "Volume %s was replaced in the meantime", v->name);
-        return 0;
-}
-
 static int set_corrupt(Upload *u, bool corrupt)
 {
         const FileSwap *v = &u->t.volume;
@@ -227,22 +212,14 @@ static bool stays_corrupt(const Upload *u)
         return t->volume.entry.mark.corrupt && !u->formatted && (t->offset > 0 || t->copied.bytes < u->size);
 }
 
-static int tell(const Upload *u)
-{
-        _cleanup_entry_ FileEntry now = FILE_ENTRY_NULL;
-        const FileSwap *v = &u->t.volume;
-        int k = file_entry_find(&v->root, v->name, v->raw, 0, &now);
-
-        return k < 0 ? k : ctx_volume(u->t.ctx, &now.info);
-}
-
 static int upload_in_place(Upload *u)
 {
+        FileSwap *v = &u->t.volume;
         int k;
 
-        k = open_writable(u);
-        if (k < 0)
-                return k;
+        u->fd = file_open_same(&v->root, v->name, v->raw, &v->entry);
+        if (u->fd < 0)
+                return u->fd;
         ctx_ready(u->t.ctx);
         k = set_corrupt(u, true);
         if (k >= 0)
@@ -250,15 +227,14 @@ static int upload_in_place(Upload *u)
         if (k >= 0)
                 k = file_transfer_result(&u->t);
         if (k >= 0 && ctx_sync(u->t.ctx) && fsync(u->fd) < 0)
-                k = error_set_errno(ctx_error(u->t.ctx), errno, "Cannot write volume %s to disk",
-                                    u->t.volume.name);
+                k = error_set_errno(ctx_error(u->t.ctx), errno, "Cannot write volume %s to disk", v->name);
         if (k >= 0)
                 k = set_corrupt(u, stays_corrupt(u));
         if (k < 0) { /* whoever hears of that finds it marked */
-                (void)tell(u);
+                (void)file_swap_tell(v);
                 return k;
         }
-        return tell(u);
+        return file_swap_tell(v);
 }
 
 /* ---- by a new image ---- */

@@ -102,21 +102,6 @@ static int lock_volume(Wipe *w)
         return k;
 }
 
-static int open_volume(Wipe *w)
-{
-        FileSwap *s = &w->swap;
-        struct statx st;
-
-        w->fd = file_open(&s->root, s->raw, O_RDWR);
-        if (w->fd < 0)
-                return error_set_errno(ctx_error(s->root.ctx), w->fd, "Cannot open volume %s for writing",
-                                       s->name);
-        if (statx(w->fd, "", AT_EMPTY_PATH, STATX_INO, &st) < 0 || st.stx_ino != s->entry.st.stx_ino)
-                return error_set(ctx_error(s->root.ctx), ERROR_CHANGED,
-                                 "Volume %s was replaced in the meantime", s->name);
-        return 0;
-}
-
 /* Whether the file system can take back a part, asked behind the end, where there is nothing. */
 static int check_method(Wipe *w)
 {
@@ -213,15 +198,6 @@ static int mark_begun(const Wipe *w)
         return k;
 }
 
-static int tell(const Wipe *w)
-{
-        _cleanup_entry_ FileEntry now = FILE_ENTRY_NULL;
-        const FileSwap *s = &w->swap;
-        int k = file_entry_find(&s->root, s->name, s->raw, 0, &now);
-
-        return k < 0 ? k : ctx_volume(s->root.ctx, &now.info);
-}
-
 static int finish_plain(const Wipe *w)
 {
         const FileSwap *s = &w->swap;
@@ -234,7 +210,7 @@ static int finish_plain(const Wipe *w)
         k = file_mark_write(&s->root, w->fd, s->raw, &mark);
         if (k >= 0)
                 k = ctx_sync_later(s->root.ctx, w->fd);
-        return k < 0 ? k : tell(w);
+        return k < 0 ? k : file_swap_tell(s);
 }
 
 static int wipe(Wipe *w)
@@ -248,7 +224,7 @@ static int wipe(Wipe *w)
         if (k >= 0)
                 k = overwrite(w);
         if (k < 0) { /* whoever hears of that finds it marked */
-                (void)tell(w);
+                (void)file_swap_tell(&w->swap);
                 return k;
         }
         return is_plain(format) ? finish_plain(w) : file_swap_finish(&w->swap, format);
@@ -274,7 +250,7 @@ int file_wipe(Ctx *c, const char *name, const char *algorithm, const Bag *option
         if (k >= 0)
                 k = lock_volume(&w);
         if (k >= 0)
-                k = open_volume(&w);
+                k = w.fd = file_open_same(&w.swap.root, name, w.swap.raw, &w.swap.entry);
         if (k >= 0)
                 k = check_method(&w);
         if (k < 0)
