@@ -31,6 +31,7 @@ typedef enum BackendFeature {
         FEATURE_WIPE = 1 << 19,
         FEATURE_SNAPSHOT = 1 << 20,
         FEATURE_ATTACHMENT = 1 << 21,
+        FEATURE_BLOCK = 1 << 22, /* volumes are block devices, else files */
 } BackendFeature;
 
 #define IMAGE_CHAIN_MAX 12u

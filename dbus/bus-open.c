@@ -242,6 +242,18 @@ static const char *format_of(const Prepared *p)
         return image_format_to_string(FORMAT_NONE);
 }
 
+/* What a volume will be is known before it is made. */
+static int check_kind(const Pool *p, const char *kind, Error *e)
+{
+        const char *is = backend_has_feature(p->backend, "block") ? "block" : "regular";
+
+        if (!kind || streq(kind, is))
+                return 0;
+        return error_set(e, ERROR_NOT_SUPPORTED,
+                         "Pool %s is of type %s, which makes %s; leave out kind, or say %s", pool_name(p),
+                         pool_type(p), streq(is, "block") ? "block devices" : "regular files", is);
+}
+
 static int make_and_open(Call *c, Request *request, OpenWords *w, sd_bus_error *ret_error)
 {
         _cleanup_prepared_ Prepared prepared = {};
@@ -251,6 +263,8 @@ static int make_and_open(Call *c, Request *request, OpenWords *w, sd_bus_error *
         int r;
 
         r = request_prepare(request, &prepared, &e);
+        if (r >= 0)
+                r = check_kind(request->pool, w->kind, &e);
         if (r < 0)
                 return call_fail(&e, r, ret_error);
         r = call_authorize_all(c, prepared.checks, prepared.n_checks, ret_error);

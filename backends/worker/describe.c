@@ -33,6 +33,7 @@ static const struct {
         { FEATURE_WIPE, "wipe" },
         { FEATURE_SNAPSHOT, "snapshot" },
         { FEATURE_ATTACHMENT, "attachment" },
+        { FEATURE_BLOCK, "block" },
 };
 
 static int add_features(const Backend *b, Bag *bag)

@@ -208,6 +208,29 @@ static void create_modes(void)
         peer_close(&peer);
 }
 
+/* Before anything is made, and for a volume that is there the worker tells. */
+static void only_of_the_kind(void)
+{
+        static const char *const kinds[] = { "block", "regular" };
+
+        FOREACH_ELEMENT (kind, kinds) {
+                sd_bus_message *m, *reply;
+
+                begin(false);
+                m = peer_new_call(&peer, ":1.5", POOL, INTERFACE_POOL, "OpenVolume");
+                CHECK_OK(sd_bus_message_append(m, "sa{sv}", "web", 3, "create", "s", "new", "size", "t",
+                                               (uint64_t)4096, "kind", "s", *kind));
+                reply = peer_call(&peer, m);
+                if (streq(*kind, "regular"))
+                        check_open(reply, false, "web");
+                else
+                        check_error(reply, ERROR_PREFIX "NotSupported");
+                CHECK_EQ(!volume_table_get(images->volumes, "web"), streq(*kind, "block"));
+                CHECK_EQ(peer.n_questions == 0, streq(*kind, "block"));
+                peer_close(&peer);
+        }
+}
+
 /* Polkit is asked about the volume as it will be, before there is one. */
 static void made_and_opened(void)
 {
@@ -257,6 +280,7 @@ int main(int argc, char **argv)
         RUN(refused);
         RUN(user_mode_asks_nobody);
         RUN(create_modes);
+        RUN(only_of_the_kind);
         RUN(made_and_opened);
         RUN(made_for_reading);
         RUN(nothing_made_for_who_may_not_open);
