@@ -243,10 +243,15 @@ static const char *format_of(const Prepared *p)
 }
 
 /* What a volume will be is known before it is made. */
-static int check_kind(const Pool *p, const char *kind, Error *e)
+static int check_kind(const Pool *p, const char *kind, const char *format, Error *e)
 {
         const char *is = backend_has_feature(p->backend, "block") ? "block" : "regular";
 
+        if (streq(format, image_format_to_string(FORMAT_DIR)))
+                return error_set(
+                        e, ERROR_NOT_SUPPORTED,
+                        "A volume of format dir is a directory, which cannot be opened; say raw, or make "
+                        "it with CreateVolume");
         if (!kind || streq(kind, is))
                 return 0;
         return error_set(e, ERROR_NOT_SUPPORTED,
@@ -264,7 +269,7 @@ static int make_and_open(Call *c, Request *request, OpenWords *w, sd_bus_error *
 
         r = request_prepare(request, &prepared, &e);
         if (r >= 0)
-                r = check_kind(request->pool, w->kind, &e);
+                r = check_kind(request->pool, w->kind, format_of(&prepared), &e);
         if (r < 0)
                 return call_fail(&e, r, ret_error);
         r = call_authorize_all(c, prepared.checks, prepared.n_checks, ret_error);

@@ -150,6 +150,9 @@ class Open(DataCase):
         with self.subTest("qcow2"):
             fd, _, source = self.opened(pool.OpenVolume, "q", create="new", size=16 * MIB, format="qcow2")
             self.assertEqual((os.pread(fd, 4, 0), source["format"]), (b"QFI\xfb", "qcow2"))
+        with self.subTest("a directory"):
+            self.assertRaisesError("NotSupported", pool.OpenVolume, "z", create="new", size=0, format="dir")
+            self.assertNotIn("z", os.listdir(pool["TargetPath"]))
         with self.subTest("of a kind that the pool does not have"):
             error = self.assertRaisesError("NotSupported", pool.OpenVolume, "z", create="new", size=MIB, kind="block")
             self.assertRegex(error.message, r"\bdir\b.*\bregular\b")
