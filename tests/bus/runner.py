@@ -69,6 +69,12 @@ class Lines(unittest.TestResult):
             self.fail(subtest, error)
 
 
+def find_cases(words):
+    sys.path.insert(0, HERE)
+    cases = all_cases(unittest.defaultTestLoader.discover(HERE, "test_*.py", HERE))
+    return [case for case in cases if not words or any(word in case.id() for word in words)]
+
+
 def class_of(case):
     return case.id().rsplit(".", 1)[0]
 
@@ -82,15 +88,11 @@ def share_of(cases, share):
 def main():
     # A shell lets what it starts in the background ignore it, and what we start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.path.insert(0, HERE)
-    cases = list(all_cases(unittest.defaultTestLoader.discover(HERE, "test_*.py", HERE)))
     words = sys.argv[1:]
     share = words.pop(0) and words.pop(0) if words[:1] == ["--share"] else "1/1"
-    if words:
-        cases = [case for case in cases if any(word in case.id() for word in words)]
-    mine = share_of(cases, share)
+    cases = find_cases(words)
     result = Lines()
-    unittest.TestSuite(mine).run(result)
+    unittest.TestSuite(share_of(cases, share)).run(result)
     return 0 if result.wasSuccessful() and cases else 1
 
 
