@@ -190,14 +190,14 @@ static int link_nameless(const FileNew *n, const char *name)
 
 static int rename_temporary(FileNew *n)
 {
-        int dir = n->root->fd;
+        int dir = n->root->fd, k;
 
         if (renameat2(dir, n->temporary, dir, n->name, RENAME_NOREPLACE) < 0) {
                 if (errno != EINVAL || n->directory)
                         return -errno;
-                /* A file system without RENAME_NOREPLACE, NFS for one. */
-                if (linkat(dir, n->temporary, dir, n->name, 0) < 0 || unlinkat(dir, n->temporary, 0) < 0)
-                        return -errno;
+                k = file_rename_by_link(n->root, n->temporary, n->name, n->fd);
+                if (k < 0)
+                        return k;
         }
         free(n->temporary);
         n->temporary = NULL;
@@ -246,15 +246,14 @@ int file_new_finish(FileNew *n, ImageFormat format)
         k = write_mark(n, format);
         if (k < 0)
                 return k;
-        k = ctx_sync_later(c, n->fd);
-        if (k < 0)
-                return k;
         k = file_new_link(n);
         if (k == -EEXIST)
                 return new_exists(n->root, n->name);
         if (k < 0)
                 return error_set_errno(ctx_error(c), k, "Cannot give volume %s its name", n->name);
-        k = ctx_sync_later(c, n->root->fd);
+        k = ctx_sync_later(c, n->fd);
+        if (k >= 0)
+                k = ctx_sync_later(c, n->root->fd);
         return k < 0 ? k : tell(n);
 }
 

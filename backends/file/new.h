@@ -42,3 +42,8 @@ void file_new_done(FileNew *n); /* unfinished: nothing is left */
 /* Undo of what a worker that died left under a temporary name. */
 #define FILE_NEW_STEP "remove-temporary"
 int file_new_undo(const FileRoot *r, const char *temporary);
+
+/* A rename that replaces nothing, where there is no RENAME_NOREPLACE, on NFS for one: -EEXIST, or what the file system says;
+ * sets no error. fd is the file, open by its old name; it becomes an open of the new one, since NFS gives a name that is open
+ * another (.nfsXXXX) instead of removing it, until it is closed. */
+int file_rename_by_link(const FileRoot *r, const char *from, const char *to, int fd);

@@ -52,14 +52,38 @@ static int intend(const Rename *s)
         return ctx_intent(s->root.ctx, FILE_RENAME_STEP, argument);
 }
 
-/* Where there is no RENAME_NOREPLACE, on NFS for one. */
+/* fd becomes an open of this name of its file. */
+static int reopen(const FileRoot *r, const char *raw, int fd)
+{
+        _cleanup_close_ int new = file_open(r, raw, fcntl(fd, F_GETFL) & O_ACCMODE);
+        struct stat a, b;
+
+        if (new < 0)
+                return new;
+        if (fstat(fd, &a) < 0 || fstat(new, &b) < 0)
+                return -errno;
+        if (a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+                return -ESTALE;
+        return dup3(new, fd, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int file_rename_by_link(const FileRoot *r, const char *from, const char *to, int fd)
+{
+        int k;
+
+        if (linkat(r->fd, from, r->fd, to, 0) < 0)
+                return -errno;
+        k = reopen(r, to, fd);
+        if (k < 0)
+                return k;
+        return unlinkat(r->fd, from, 0) < 0 ? -errno : 0;
+}
+
 static int rename_by_link(const Rename *s)
 {
-        int dir = s->root.fd, k = intend(s);
+        int k = intend(s);
 
-        if (k >= 0 && (linkat(dir, s->raw, dir, s->new_name, 0) < 0 || unlinkat(dir, s->raw, 0) < 0))
-                k = -errno;
-        return k;
+        return k < 0 ? k : file_rename_by_link(&s->root, s->raw, s->new_name, s->entry.fd);
 }
 
 static int rename_file(const Rename *s)

@@ -5,6 +5,8 @@
 #include <sys/mount.h>
 #include <sys/xattr.h>
 
+#include "file/new.h"
+
 #define MIB (1024ull * 1024)
 
 static Error *error(void)
@@ -475,6 +477,28 @@ static void preallocated(void)
         CHECK_OK(poolkeeper_backend.start(pool));
 }
 
+/* As on NFS: nothing is replaced, and nobody has the file open any more by the name that goes. */
+static void rename_by_link(void)
+{
+        _cleanup_(file_root_done) FileRoot r = FILE_ROOT_NULL;
+        char path[64], target[256] = "";
+        int fd;
+
+        CHECK_OK(file_root_open(pool, &r));
+        fd = file_open(&r, "w", O_RDWR);
+        CHECK_OK(fd);
+        CHECK_EQ(file_rename_by_link(&r, "w", "raw", fd), -EEXIST);
+        CHECK_OK(file_rename_by_link(&r, "w", "z", fd));
+        CHECK_EQ(stat_of("pool/z").st_nlink, 1);
+        CHECK(access("pool/w", F_OK) < 0);
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        CHECK(readlink(path, target, sizeof(target) - 1) > 0);
+        CHECK_STREQ(strrchr(target, '/'), "/z");
+        CHECK_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDWR);
+        CHECK_OK(file_rename_by_link(&r, "z", "w", fd));
+        CHECK_OK(close(fd));
+}
+
 /* Cancelled at any step, nothing is left and the old one stands. */
 static void cancel(void)
 {
@@ -511,6 +535,7 @@ int main(void)
         RUN(flatten);
         RUN(rebase_onto);
         RUN(rename_volume);
+        RUN(rename_by_link);
         RUN(preallocated);
         RUN(cancel);
         pool_end();
