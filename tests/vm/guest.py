@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs the tests inside the VM and tells the host how they ended. After a power cut it goes on with the case that asked for it."""
+"""Runs the tests inside the VM and tells the host how they ended. After a power cut it goes on with the case that wanted it."""
 
 import os
 import subprocess
@@ -37,9 +37,8 @@ def main():
     lines = host.port("lines")
     os.dup2(lines, 1)
     os.dup2(lines, 2)
-    subprocess.Popen(
-        ["journalctl", "--boot", "--follow", "--lines=all", "--output=short-monotonic", "--no-hostname"], stdout=host.port("journal")
-    )
+    follow = ["journalctl", "--boot", "--follow", "--lines=all", "--output=short-monotonic", "--no-hostname"]
+    subprocess.Popen(follow, stdout=host.port("journal"))
     host.tell("up")
     with open(os.path.join(runner.HERE, "words"), encoding="utf-8") as file:
         words = file.read().split()
