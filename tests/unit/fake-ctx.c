@@ -207,7 +207,8 @@ static void run_child(const Command *command, int output)
 {
         int spare[32];
 
-        output = fcntl(output, F_DUPFD_CLOEXEC, 100); /* out of the way of the numbers below, as the others */
+        output =
+                fcntl(output, F_DUPFD_CLOEXEC, 100); /* out of the way of the numbers below, as the others */
         for (size_t i = 0; i < command->n_fds; i++)
                 spare[i] = fcntl(command->fds[i].fd, F_DUPFD_CLOEXEC, 100);
         for (size_t i = 0; i < command->n_fds; i++)
