@@ -292,7 +292,7 @@ int prepare_volume_clone(const Request *r, Prepared *p, Error *e)
 static int prepare_move_within(const Request *r, Prepared *p, Error *e)
 {
         const OptionTable own = { .specs = move_options, .n_specs = ELEMENTSOF(move_options) };
-        _cleanup_bag_ Bag *words = NULL, *rest = NULL;
+        _cleanup_bag_ Bag *words = NULL;
         Request rename = *r;
         int x = options_check(&own, r->options, &words, e);
 

@@ -5,7 +5,7 @@
 
 int endpoint_open(Ctx *c, const Endpoint *e, int *ret)
 {
-        const char *argv[ARGUMENTS_MAX] = { "qemu-nbd", "--shared=1", "--export-name=" ENDPOINT_EXPORT,
+        const char *argv[ARGUMENTS_MAX] = { "qemu-nbd", "--shared=1", ("--export-name=" ENDPOINT_EXPORT),
                                             "--discard=unmap" };
         const Command command = {
                 .argv = argv, .fds = e->fds, .n_fds = e->n_fds, .output_size_max = e->size_max

@@ -359,8 +359,8 @@ static void tidy(void)
                         (void)manager_undefine(peer.manager, extra[i], NULL);
         images->state = POOL_ACTIVE;
         keep_snapshot();
-        while (volume_table_size(images->volumes) < 4)
-                peer_add_volume(images, volume_table_size(images->volumes));
+        for (size_t i = 0; i < 4; i++)
+                peer_add_volume(images, i);
 }
 
 static void close_peer(void)

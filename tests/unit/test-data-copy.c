@@ -255,7 +255,7 @@ static void test_pipes_and_sockets(void)
 
 static void test_reader_hangs_up(void)
 {
-        _cleanup_close_ int a = make("a", 4 * MIB), null = -EBADF;
+        _cleanup_close_ int a = make("a", 4 * MIB);
         DataCopied done;
         DataCopy j;
         int p[2];

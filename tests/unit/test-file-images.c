@@ -22,7 +22,7 @@ static struct stat stat_of(const char *path)
         return st;
 }
 
-static int shell(const char *format, ...)
+static int _printf_(1, 2) shell(const char *format, ...)
 {
         char command[1024];
         va_list ap;

@@ -12,7 +12,7 @@ static Error *error(void)
         return &pool->error;
 }
 
-static int shell(const char *format, ...)
+static int _printf_(1, 2) shell(const char *format, ...)
 {
         char command[1024];
         va_list ap;
