@@ -1,51 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* QEMU's two forms are one tree of options: as JSON, or flat, with dots. */
 #include <inttypes.h>
-#include <json-c/json.h>
 
 #include "attachment-write.h"
-#include "util/macro.h"
-
-static struct json_object *value_to_json(const Value *v);
-
-static struct json_object *bag_to_json(const Bag *b)
-{
-        struct json_object *o = json_object_new_object();
-
-        for (size_t i = 0; o && i < bag_size(b); i++)
-                (void)json_object_object_add(o, bag_key(b, i), value_to_json(bag_value(b, i)));
-        return o;
-}
-
-static struct json_object *value_to_json(const Value *v)
-{
-        struct json_object *list;
-
-        switch (v->type) {
-        case VALUE_STRING:
-        case VALUE_PATH:
-                return json_object_new_string(v->string);
-        case VALUE_BOOL:
-                return json_object_new_boolean(v->boolean);
-        case VALUE_U32:
-                return json_object_new_int64(v->u32);
-        case VALUE_U64:
-                return json_object_new_uint64(v->u64);
-        case VALUE_BAG:
-                return bag_to_json(v->bag);
-        case VALUE_BAGS:
-                list = json_object_new_array();
-                for (size_t i = 0; list && i < v->n_bags; i++)
-                        (void)json_object_array_add(list, bag_to_json(v->bags[i]));
-                return list;
-        case VALUE_STRV:
-        case VALUE_DOUBLE:
-        case VALUE_FD:
-        case _VALUE_TYPE_MAX: /* no option of QEMU's protocols */
-                break;
-        }
-        return NULL;
-}
+#include "util/bag-json.h"
 
 /* Only these may be told that they stand on nothing. */
 static bool can_stand_on_another(const AttachmentNode *n)
