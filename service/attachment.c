@@ -206,7 +206,7 @@ static int make(const Kind *kind, const Pool *p, const char *volume, const Bag *
                 return r;
         a->cache = policy(p, "cache");
         a->aio = policy(p, "aio");
-        a->read_only = (v->flags & VOLUME_READ_ONLY) ||
+        a->read_only = (v->flags & VOLUME_READ_ONLY) || !image_format_is_writable((ImageFormat)v->format) ||
                        streq_ptr(bag_get_string(p->definition->options, "purpose"), "media") ||
                        bag_get_bool(options, "read-only", false);
         r = set_name(a, kind, p, volume, options, e);

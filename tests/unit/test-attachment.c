@@ -39,6 +39,7 @@ static void begin(const char *cache, const char *aio)
         put("luks", FORMAT_LUKS, VOLUME_ENCRYPTED, NULL);
         put("net", FORMAT_RAW, VOLUME_READ_ONLY, NULL);
         put("broken", FORMAT_RAW, VOLUME_CORRUPT, NULL);
+        put("mac", FORMAT_DMG, 0, NULL); /* QEMU can only read such */
 }
 
 static void end(void)
@@ -151,6 +152,9 @@ static void blockdev(void)
                "\"file\":{\"driver\":\"rbd\",\"image\":\"net\",\"server\":[{\"host\":\"h\",\"port\":"
                "\"6789\"}],"
                "\"read-only\":true}}");
+        expect("mac", one("dmg", "/pool/mac"), "qemu-blockdev", "node-name", "n",
+               "{\"driver\":\"dmg\",\"node-name\":\"n\",\"read-only\":true,"
+               "\"file\":{\"driver\":\"file\",\"filename\":\"/pool/mac\",\"read-only\":true}}");
         end();
         begin("none", "native");
         expect("disk", one("raw", "/pool/disk"), "qemu-blockdev", "read-only", "yes",
